@@ -1,0 +1,88 @@
+// One session: both keys, what its packets become, and the state of its protocol.
+//
+// A Session belongs to one worker (its owner) and is touched by no other thread. Times are
+// milliseconds of the worker's clock (Millis), which starts at 1 with the data plane.
+#pragma once
+
+#include <cstdint>
+
+#include "dataplane/packet.h"
+#include "rules/policy/policy.h"
+
+namespace portcullis::dataplane {
+
+using Millis = std::uint64_t;
+
+// Who sent a packet. Indexes the two-element arrays below.
+enum class Direction : std::uint8_t { initiator = 0, responder = 1 };
+constexpr Direction opposite(Direction d) {
+    return d == Direction::initiator ? Direction::responder : Direction::initiator;
+}
+
+enum class SessionState : std::uint8_t {
+    free,
+    syn_sent,      // TCP: the initiator's SYN has passed (embryonic)
+    syn_received,  // TCP: the responder's SYN-ACK has passed (embryonic)
+    established,   // TCP: handshake complete; UDP and ICMP: the responder has answered
+    one_way,       // UDP, ICMP: only the initiator has sent
+    fin_wait,      // TCP: one side has sent FIN
+    closing,       // TCP: both sides have sent FIN, or a valid RST has passed
+    picked_up,     // TCP: taken over mid-stream after a data-plane restart, window unknown
+};
+constexpr bool is_embryonic(SessionState s) {
+    return s == SessionState::syn_sent || s == SessionState::syn_received;
+}
+
+inline constexpr std::uint32_t kNoSession = 0xffffffff;
+inline constexpr std::uint32_t kNoNeighbour = 0xffffffff;
+inline constexpr std::uint16_t kNoInterface = 0xffff;
+
+// RFC 793 / RFC 7323 window tracking, one side. Sequence numbers in host order.
+struct TcpSide {
+    std::uint32_t end = 0;         // highest sequence + length sent
+    std::uint32_t max_end = 0;     // highest acknowledged + window the other side granted
+    std::uint32_t max_window = 0;  // largest window ever offered, scaled
+    std::uint8_t window_scale = 0;
+    std::uint8_t flags = 0;        // kTcpSide*: SYN seen, FIN seen, scale offered
+};
+
+// Outstanding STUN requests of an A/V session: the first 8 bytes of the last transaction ids
+// (RFC 5389 section 6), newest at `next - 1`.
+struct StunTransactions {
+    std::uint64_t ids[4] = {};
+    std::uint8_t next = 0;
+};
+
+struct alignas(64) Session {
+    // [initiator]: as the initiator's packets arrive here. [responder]: as the responder's do.
+    // A packet of direction d leaves with source = key[!d].destination, destination = key[!d].source
+    // and the ports likewise: that is the whole of NAT.
+    FlowKey key[2];
+
+    std::uint32_t rule = policy::kNoRule;  // index in the policy of `generation`
+    std::uint32_t generation = 0;
+    std::uint32_t service = policy::kNoService;
+    SessionState state = SessionState::free;
+    policy::NatKind nat = policy::NatKind::none;
+    bool av_path = false;         // replies follow the path of their request
+    bool holds_port = false;      // a source port of ours is taken (full, snat)
+    std::uint32_t twin = kNoSession;  // the same client's session on the other A/V path
+    bool twin_last = false;       // the last inbound packet came on the twin's path
+    // Egress of packets of each direction, and the neighbour they leave to. kNoInterface or
+    // kNoNeighbour: to be resolved by forward.
+    std::uint16_t egress[2] = {kNoInterface, kNoInterface};
+    std::uint32_t neighbour[2] = {kNoNeighbour, kNoNeighbour};
+
+    Millis started = 0;
+    Millis last_seen = 0;
+    std::uint32_t idle_seconds = 0;  // of the rule, once established
+    std::uint32_t packets[2] = {0, 0};
+    std::uint64_t bytes[2] = {0, 0};
+
+    union Protocol {
+        TcpSide tcp[2] = {};
+        StunTransactions stun;
+    } protocol;
+};
+
+}  // namespace portcullis::dataplane

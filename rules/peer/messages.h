@@ -1,0 +1,182 @@
+// The peer link: what control and the data plane say to each other. Plain structs over one
+// SOCK_SEQPACKET unix socket; the data plane listens, control connects. Host byte order (both ends are
+// one machine), no padding left to chance (static_assert below).
+//
+// Every message is a Header followed by its body; a record's length is given by its type, but for the
+// list replies, which carry `count` records and say with `more` whether another message follows.
+// A request is answered by exactly one reply, or one list, with the same `sequence`. The image
+// itself never travels in a message: LoadImage carries one descriptor (SCM_RIGHTS) of a memfd sealed with
+// F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <type_traits>
+
+namespace portcullis::peer {
+
+inline constexpr std::uint32_t kMagic = 0x50434c31;  // "PCL1"
+inline constexpr std::uint16_t kVersion = 1;
+inline constexpr std::uint32_t kMaxMessageBytes = 65536;
+
+enum class Type : std::uint16_t {
+    // requests, control -> data plane
+    load_image = 1,     // LoadImage and one descriptor
+    confirm = 2,        // empty: the running policy is final
+    rollback = 3,       // empty: back to the previous policy
+    get_status = 4,     // empty
+    get_counters = 5,   // empty
+    get_sessions = 6,   // SessionQuery
+    get_neighbours = 7, // empty
+    get_interfaces = 8, // empty
+    get_rules = 9,      // empty: hit counters of the running policy's rules
+    get_nodes = 10,     // empty: probe state
+    get_denies = 11,    // empty: takes the sampled denies recorded since the last call
+    // replies, data plane -> control
+    result = 64,         // Result: of load_image, confirm, rollback, and of any request that failed
+    status = 65,         // Status
+    counters = 66,       // ListHeader, CounterRecord...
+    sessions = 67,       // ListHeader, SessionRecord...
+    neighbours = 68,     // ListHeader, NeighbourRecord...
+    interfaces = 69,     // ListHeader, InterfaceRecord...
+    rules = 70,          // ListHeader, RuleRecord...
+    nodes = 71,          // ListHeader, NodeRecord...
+    denies = 72,         // ListHeader, DenyRecord...
+};
+
+struct Header {
+    std::uint32_t magic = kMagic;
+    std::uint16_t version = kVersion;
+    Type type = Type::result;
+    std::uint32_t sequence = 0;
+    std::uint32_t body_bytes = 0;
+};
+
+using Hash = std::array<std::uint8_t, 16>;  // policy::ImageHash
+using Address = std::array<std::uint8_t, 16>;  // policy::IpAddress bytes: IPv4 as ::ffff:a.b.c.d
+template <std::size_t N>
+using Text = std::array<char, N>;  // NUL-terminated, cut if longer
+
+struct LoadImage {
+    std::uint64_t image_bytes = 0;
+    Hash hash{};                         // what control means to load
+    std::uint32_t confirm_seconds = 0;   // 0: final at once; else rolled back unless confirmed in time
+    std::uint32_t reserved = 0;
+};
+
+enum class Outcome : std::uint32_t { ok = 0, refused = 1, failed = 2, busy = 3 };
+
+struct Result {
+    Outcome outcome = Outcome::ok;
+    std::uint32_t generation = 0;  // running now
+    Hash hash{};                   // of the policy that runs now
+    Text<512> text{};              // why not, one sentence
+};
+
+struct Status {
+    Hash running{};              // zero: no policy, everything is dropped
+    Hash previous{};             // what rollback goes back to; zero: nothing
+    std::uint32_t generation = 0;
+    std::uint32_t confirm_seconds_left = 0;  // 0: no confirmation pending
+    std::uint64_t uptime_seconds = 0;
+    std::uint64_t sessions = 0;
+    std::uint64_t session_capacity = 0;  // of all workers
+    std::uint32_t workers = 0;
+    std::uint32_t pid = 0;
+    std::uint64_t policy_age_seconds = 0;
+};
+
+struct ListHeader {
+    std::uint32_t count = 0;
+    std::uint32_t more = 0;  // 1: another message of this list follows
+};
+
+// worker 0..n-1, or 0xffff for main. Names as in the X-macro lists ("drop.no-rule", "rx", "tx").
+struct CounterRecord {
+    Text<48> name{};
+    std::uint16_t worker = 0;
+    std::uint16_t reserved[3]{};
+    std::uint64_t value = 0;
+};
+
+struct SessionQuery {
+    Address address{};               // either end, before or after translation; all zero: any
+    std::uint16_t port = 0;          // either end; 0: any
+    std::uint8_t protocol = 0;       // 0: any
+    std::uint8_t reserved = 0;
+    std::uint32_t limit = 1000;      // records at most
+};
+
+struct SessionRecord {
+    // As the initiator emits it, and as the responder sees it.
+    Address source{}, destination{};
+    Address translated_source{}, translated_destination{};
+    std::uint16_t source_port = 0, destination_port = 0;
+    std::uint16_t translated_source_port = 0, translated_destination_port = 0;
+    std::uint8_t protocol = 0;
+    std::uint8_t nat = 0;    // policy::NatKind
+    std::uint8_t state = 0;  // SessionState of dataplane/session/session.h
+    std::uint8_t reserved = 0;
+    std::uint16_t worker = 0;
+    std::uint16_t interface = 0;  // ingress
+    std::uint32_t rule = 0;       // index in the running policy
+    std::uint32_t idle_seconds = 0;
+    std::uint32_t expires_seconds = 0;
+    std::uint32_t age_seconds = 0;
+    std::uint64_t packets[2]{}, bytes[2]{};  // [0] from the initiator, [1] from the responder
+};
+
+enum class NeighbourState : std::uint8_t { incomplete = 0, reachable = 1, stale = 2, failed = 3 };
+struct NeighbourRecord {
+    Address address{};
+    std::uint8_t mac[6]{};
+    NeighbourState state = NeighbourState::incomplete;
+    std::uint8_t reserved = 0;
+    std::uint32_t interface = 0;
+    std::uint32_t age_seconds = 0;
+};
+
+struct InterfaceRecord {
+    Text<32> name{};
+    Text<32> device{};
+    std::uint8_t mac[6]{};
+    std::uint16_t vlan = 0;
+    std::uint16_t mtu = 0;
+    std::uint8_t link_up = 0;
+    std::uint8_t zones = 0;  // policy::ZoneSet bits
+    std::uint32_t speed_mbps = 0;
+    std::uint64_t rx_packets = 0, tx_packets = 0, rx_bytes = 0, tx_bytes = 0, rx_missed = 0;
+};
+
+struct RuleRecord {
+    std::uint32_t rule = 0;  // index in the running policy
+    std::uint32_t reserved = 0;
+    std::uint64_t hits = 0;  // sessions started, or packets denied; survives reloads by rule id
+};
+
+struct NodeRecord {
+    Text<48> service{};
+    Text<32> node{};
+    Address address{};
+    std::uint8_t up = 0;
+    std::uint8_t reserved[3]{};
+    std::uint32_t since_seconds = 0;
+};
+
+struct DenyRecord {
+    std::uint64_t unix_ms = 0;
+    Address source{}, destination{};
+    std::uint16_t source_port = 0, destination_port = 0;
+    std::uint8_t protocol = 0;
+    std::uint8_t reserved = 0;
+    std::uint16_t interface = 0;
+    std::uint32_t rule = 0;     // denying site rule, or policy::kNoRule
+    Text<32> reason{};          // drop reason name
+    std::uint32_t suppressed = 0;  // denies not recorded since the record before
+};
+
+static_assert(sizeof(Header) == 16);
+static_assert(std::is_trivially_copyable_v<Result> && sizeof(Result) == 536);
+static_assert(std::is_trivially_copyable_v<SessionRecord>);
+
+}  // namespace portcullis::peer

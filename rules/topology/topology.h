@@ -1,0 +1,173 @@
+// The topology: what an engineer wrote down about a Lync deployment, as plain values.
+//
+// Filled by load() (load.h) from YAML, already checked: every address lies in its zone, no two entities
+// share one, VIPs have nodes, counts add up. Nothing here is derived; deriving is the compiler's job.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "rules/policy/policy.h"
+#include "rules/topology/features.h"
+
+namespace portcullis::topology {
+
+using policy::InterfaceAddress;
+using policy::IpAddress;
+using policy::PortRange;
+using policy::Prefix;
+using policy::Transport;
+using policy::Zone;
+using policy::ZoneSet;
+
+struct Location {
+    int line = 0;  // from 1
+    int column = 0;
+};
+
+enum class Release : std::uint8_t { lync_2010, lync_2013 };
+std::string_view to_string(Release release);
+
+// An entity's address in each family; at least one is set where the entity exists.
+struct DualAddress {
+    std::optional<IpAddress> v4;
+    std::optional<IpAddress> v6;
+    bool any() const { return v4 || v6; }
+    const std::optional<IpAddress>& of(policy::Family family) const {
+        return family == policy::Family::ipv4 ? v4 : v6;
+    }
+};
+
+struct Interface {
+    std::string name;
+    std::string device;
+    std::uint16_t vlan = 0;
+    std::uint16_t mtu = 1500;
+    std::vector<InterfaceAddress> addresses;
+    ZoneSet zones;
+    Location where;
+};
+
+struct Route {
+    Prefix prefix;
+    IpAddress gateway;
+    std::size_t interface = 0;  // whose connected network holds the gateway
+    Location where;
+};
+
+// One Edge Server: its address for each service and leg.
+struct EdgeNode {
+    std::string name;
+    DualAddress access;
+    DualAddress web_conferencing;
+    DualAddress av;
+    DualAddress internal;
+    std::uint32_t weight = 1;
+    Location where;
+};
+
+struct Edge {
+    // Not set where balancing is on neither interface.
+    DualAddress access_vip;
+    DualAddress web_conferencing_vip;
+    DualAddress av_vip;
+    DualAddress internal_vip;
+    std::vector<EdgeNode> nodes;
+};
+
+struct ReverseProxy {
+    std::string name;
+    DualAddress external;
+    DualAddress internal;
+    Location where;
+};
+
+enum class PoolRole : std::uint8_t {
+    director,
+    front_end,
+    mediation,
+    office_web_apps,
+    persistent_chat,
+};
+std::string_view to_string(PoolRole role);  // "front-end"
+
+enum class Balancing : std::uint8_t { hardware, dns };
+
+struct Server {
+    std::string name;  // given, or the address as text
+    DualAddress address;
+    Location where;
+};
+
+struct Pool {
+    std::string name;
+    PoolRole role = PoolRole::front_end;
+    Balancing balancing = Balancing::hardware;  // which balancer table gives its VIP's ports
+    DualAddress vip;                            // not set: reached at its servers
+    std::vector<Server> servers;
+    bool holds_central_management_store = false;
+    bool holds_xmpp_gateway = false;
+    bool runs_mediation = false;  // Front End pools with a collocated Mediation Server
+    Location where;
+};
+
+// Federated or XMPP partners: a list of prefixes, or everybody.
+struct Partners {
+    bool declared = false;
+    bool open = false;  // Any
+    std::vector<Prefix> prefixes;
+};
+
+// Idle times in seconds and balancing weights; the defaults are SEMANTICS "Service settings".
+struct ServiceSettings {
+    std::uint32_t access_idle = 1800;
+    std::uint32_t web_conferencing_idle = 1800;
+    std::uint32_t av_tcp_idle = 1800;
+    std::uint32_t av_udp_idle = 300;
+    std::uint32_t av_direct_idle = 300;  // the 50,000-59,999 range
+    std::uint32_t internal_sip_idle = 1800;
+    std::uint32_t internal_av_udp_idle = 300;
+    std::uint32_t internal_av_tcp_idle = 1800;
+    std::uint32_t reverse_proxy_idle = 1800;
+    std::uint32_t tcp_idle = 1800;
+    std::uint32_t udp_idle = 120;
+    std::uint32_t dns_idle = 15;
+};
+
+struct SiteRule {
+    std::string name;  // given, or "site-N" by position from 1
+    policy::Action action = policy::Action::allow;
+    Zone from = Zone::internet;
+    Zone to = Zone::internet;
+    std::vector<Transport> transports;  // both where a deny names no port
+    std::vector<PortRange> ports;       // destination ports; one "any" range where none is named
+    std::vector<Prefix> sources;        // empty = the whole zone
+    std::vector<Prefix> destinations;
+    std::string reason;
+    Location where;
+};
+
+struct Topology {
+    std::string name;  // the file's base name without extension
+    Release release = Release::lync_2013;
+    FeatureSet features;
+    std::vector<Interface> interfaces;
+    std::vector<Route> routes;
+    std::vector<Prefix> corporate;  // networks.corporate and the corporate interfaces' prefixes, sorted
+    std::vector<Prefix> clients;    // networks.clients; where absent, equal to corporate
+    Edge edge;
+    std::vector<ReverseProxy> reverse_proxies;
+    std::vector<Pool> pools;
+    std::vector<Server> pstn_gateways;
+    std::vector<Server> branch_appliances;  // SBAs
+    Partners federated;
+    Partners xmpp;
+    ServiceSettings service_settings;
+    policy::Settings settings;
+    std::vector<SiteRule> site_rules;
+};
+
+}  // namespace portcullis::topology
