@@ -144,7 +144,10 @@ struct Rule {
     // Empty = every member of the zone. Sources are never own addresses. Sorted, no duplicates.
     std::vector<Prefix> sources;
     std::vector<Prefix> destinations;
-    // Only site denies set it: an empty `destinations` then also covers own addresses of `to`.
+    // The destination's class must be of zone `to` too, whatever `destinations` says, and is never a
+    // bogon. An address of ours is covered only where `destinations` names it as a host prefix (a
+    // VIP), not by a wider prefix and not by an empty list, unless `covers_own` is set.
+    // Only site denies set it: they reach ours like any other address of `to`.
     bool covers_own = false;
     PortRange source_ports;
     PortRange destination_ports;
