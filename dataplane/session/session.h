@@ -4,6 +4,7 @@
 // milliseconds of the worker's clock (Millis), which starts at 1 with the data plane.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "dataplane/packet.h"
@@ -17,6 +18,9 @@ using Millis = std::uint64_t;
 enum class Direction : std::uint8_t { initiator = 0, responder = 1 };
 constexpr Direction opposite(Direction d) {
     return d == Direction::initiator ? Direction::responder : Direction::initiator;
+}
+constexpr unsigned index_of(Direction d) {
+    return static_cast<unsigned>(d);
 }
 
 enum class SessionState : std::uint8_t {
@@ -41,48 +45,56 @@ inline constexpr std::uint16_t kNoInterface = 0xffff;
 struct TcpSide {
     std::uint32_t end = 0;         // highest sequence + length sent
     std::uint32_t max_end = 0;     // highest acknowledged + window the other side granted
-    std::uint32_t max_window = 0;  // largest window ever offered, scaled
+    std::uint32_t acked = 0;       // highest acknowledgement of this side's data
+    std::uint16_t max_window = 0;  // largest window ever offered, before scaling
     std::uint8_t window_scale = 0;
-    std::uint8_t flags = 0;        // kTcpSide*: SYN seen, FIN seen, scale offered
+    std::uint8_t flags = 0;  // kTcpSide* of tcp.h
 };
 
-// Outstanding STUN requests of an A/V session: the first 8 bytes of the last transaction ids
-// (RFC 5389 section 6), newest at `next - 1`.
+// Outstanding STUN requests of an A/V session: fingerprints of the last transaction ids (RFC 5389
+// section 6), a ring whose next place to write is Session::stun_next. 0 is an empty place.
 struct StunTransactions {
-    std::uint64_t ids[4] = {};
-    std::uint8_t next = 0;
+    std::array<std::uint32_t, 8> ids{};
 };
 
+// Three cache lines: the keys, then what every packet touches.
 struct alignas(64) Session {
     // [initiator]: as the initiator's packets arrive here. [responder]: as the responder's do.
-    // A packet of direction d leaves with source = key[!d].destination, destination = key[!d].source
-    // and the ports likewise: that is the whole of NAT.
+    // A packet of direction d leaves with source = key[!d].destination, destination =
+    // key[!d].source and the ports likewise: that is the whole of NAT.
     FlowKey key[2];
 
-    std::uint32_t rule = policy::kNoRule;  // index in the policy of `generation`
-    std::uint32_t generation = 0;
-    std::uint32_t service = policy::kNoService;
     SessionState state = SessionState::free;
     policy::NatKind nat = policy::NatKind::none;
     bool av_path = false;         // replies follow the path of their request
     bool holds_port = false;      // a source port of ours is taken (full, snat)
-    std::uint32_t twin = kNoSession;  // the same client's session on the other A/V path
     bool twin_last = false;       // the last inbound packet came on the twin's path
-    // Egress of packets of each direction, and the neighbour they leave to. kNoInterface or
-    // kNoNeighbour: to be resolved by forward.
-    std::uint16_t egress[2] = {kNoInterface, kNoInterface};
-    std::uint32_t neighbour[2] = {kNoNeighbour, kNoNeighbour};
-
-    Millis started = 0;
+    std::uint8_t table_keys = 0;  // bit d: the table finds this session by key[d]
+    std::uint8_t shared_key = 0;  // index of the key that this session and its twin have in common
+    std::uint8_t stun_next = 0;   // ring position of StunTransactions
     Millis last_seen = 0;
-    std::uint32_t idle_seconds = 0;  // of the rule, once established
-    std::uint32_t packets[2] = {0, 0};
-    std::uint64_t bytes[2] = {0, 0};
 
     union Protocol {
         TcpSide tcp[2] = {};
         StunTransactions stun;
     } protocol;
+
+    // Counters of the packets that each direction sent.
+    std::uint64_t bytes[2] = {0, 0};
+    std::uint32_t packets[2] = {0, 0};
+    std::uint32_t generation = 0;
+    std::uint32_t rule = policy::kNoRule;  // index in the policy of `generation`
+    // Egress of packets of each direction, and the neighbour they leave to. kNoInterface or
+    // kNoNeighbour: to be resolved by forward.
+    std::uint32_t neighbour[2] = {kNoNeighbour, kNoNeighbour};
+    std::uint16_t egress[2] = {kNoInterface, kNoInterface};
+    std::uint32_t idle_seconds = 0;  // of the rule, once established
+    Millis started = 0;
+    std::uint32_t service = policy::kNoService;
+    // Private to Sessions. UDP: index of the same client's session on the other path. TCP: index of
+    // the record among the embryonic ones. Free: index of the next free session.
+    std::uint32_t link = kNoSession;
 };
+static_assert(sizeof(Session) == 192);
 
 }  // namespace portcullis::dataplane
