@@ -35,5 +35,7 @@ std::vector<std::byte> write_image(const Policy& policy);
 tl::expected<Policy, ImageError> read_image(std::span<const std::byte> bytes);
 // The digest in the header; the caller has had the image read by read_image() or write_image().
 ImageHash image_hash(std::span<const std::byte> bytes);
+// The digest that the header of these bytes should have.
+ImageHash compute_image_hash(std::span<const std::byte> bytes);
 
 }  // namespace portcullis::policy

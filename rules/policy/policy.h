@@ -214,4 +214,9 @@ struct Policy {
 // The class of one address: longest prefix in policy.addresses, else a member of `internet`.
 AddressClass classify(const Policy& policy, const IpAddress& address);
 
+// What no sound policy has: an index out of range, a list out of order, a rule that disagrees with its
+// service, two rules of one id... nullopt if there is nothing of the kind. read_image() refuses a
+// policy with a defect, so the data plane may rely on its absence.
+std::optional<std::string> find_defect(const Policy& policy);
+
 }  // namespace portcullis::policy
