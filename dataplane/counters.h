@@ -1,13 +1,13 @@
 // What is counted, by whom, and how it adds up.
 //
-// Every thread that moves packets (each worker, and main) owns one Counters. Packets never vanish; for
-// each thread
+// Every thread that moves packets (each worker, and main) owns one Counters. Packets never vanish;
+// for each thread
 //
 //   rx + originated + handed_in + from_main + from_workers
 //       = tx + drops + consumed + handed_out + punted + to_workers + waiting
 //
-// (`waiting` is main's: packets queued for ARP or ND; between two bursts a worker holds nothing), and in
-// total
+// (`waiting` is main's: packets queued for ARP or ND; between two bursts a worker holds nothing),
+// and in total
 //
 //   rx + originated = tx + drops + consumed + in flight
 //
@@ -113,9 +113,9 @@ class RuleHits {
 
 // One denied first packet, sampled for the deny log.
 struct DenySample {
-    FlowKey key;  // as it arrived
+    FlowKey key;  // as it arrived, `interface` a wire id
     Millis when = 0;
-    std::uint32_t generation = 0;  // key.interface and rule are indexes of this policy
+    std::uint32_t generation = 0;  // whose rule `rule` is
     std::uint32_t rule = policy::kNoRule;
     std::uint32_t suppressed = 0;  // denies not recorded since the sample before
     DropReason reason = DropReason::no_rule;

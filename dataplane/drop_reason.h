@@ -26,7 +26,7 @@
     X(bad_l4_header,      "bad-l4-header",      "a TCP, UDP or ICMP header that is cut short or contradicts itself") \
     X(unknown_protocol,   "unknown-protocol",   "neither TCP, UDP nor ICMP")                           \
     X(land,               "land",               "source and destination are the same address")         \
-    X(multi_segment,      "multi-segment",      "headers are spread over several buffers")             \
+    X(multi_segment,      "multi-segment",      "spread over several buffers, or without headroom")           \
     /* steer */                                                                                        \
     X(handover_full,      "handover-full",      "the ring to the owning worker was full")              \
     /* lookup, admit */                                                                                \
@@ -48,7 +48,7 @@
     X(binding_gone,       "binding-gone",       "the session's translation is no longer valid")        \
     X(policy_changed,     "policy-changed",     "the session is no longer allowed")                    \
     X(restart_reset,      "restart-reset",      "a translated connection from before a restart; answered with RST") \
-    X(icmp_no_session,    "icmp-no-session",    "an ICMP error that belongs to no session")            \
+    X(icmp_no_session,    "icmp-no-session",    "an ICMP error or echo reply that belongs to no session")            \
     X(icmp_not_passed,    "icmp-not-passed",    "an ICMP type that is not passed")                     \
     /* translate, forward */                                                                           \
     X(ttl_expired,        "ttl-expired",        "TTL or hop limit ran out")                            \

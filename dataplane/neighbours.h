@@ -34,8 +34,10 @@ class NeighbourTable {
 
     // Any thread.
     NeighbourId find(Attachment at, const policy::IpAddress& next_hop) const;
-    // The MAC address to send to; nullopt while it is unknown, failed, or the id is out of date.
-    // Marks the neighbour as used.
+    // Workers send to reachable and stale neighbours, drop (neighbour-failed) what goes to failed
+    // ones, and give main the rest (NoteKind::resolve). So main keeps an entry failed for as long
+    // as it wants to be left alone, and then removes it. The MAC address to send to; nullopt while
+    // it is unknown, failed, or the id is out of date. Marks the neighbour as used.
     std::optional<MacAddress> resolve(NeighbourId id);
     NeighbourState state(NeighbourId id) const;  // failed where the id is out of date
 

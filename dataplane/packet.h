@@ -22,7 +22,9 @@ struct alignas(8) FlowKey {
     IpAddress destination;
     std::uint16_t source_port = 0;
     std::uint16_t destination_port = 0;
-    std::uint16_t interface = 0;  // ingress, index in the running policy's interfaces
+    // Ingress. Bursts and sessions hold its wire id (below), which no push changes; RuntimePolicy::judge()
+    // is asked with the index in its policy's interfaces.
+    std::uint16_t interface = 0;
     std::uint8_t protocol = 0;    // policy::Transport; ICMPv6 echo is stored as Transport::icmp
     std::uint8_t zero = 0;
 
@@ -32,6 +34,20 @@ struct alignas(8) FlowKey {
 };
 static_assert(sizeof(FlowKey) == 40);
 static_assert(std::has_unique_object_representations_v<FlowKey>);
+
+// A device and VLAN: what an interface is on the wire, whatever its index in a policy.
+struct Attachment {
+    std::uint16_t device = 0;  // index in dataplane.conf's list, as RuntimePolicy::device_of()
+    std::uint16_t vlan = 0;    // 0 = untagged
+    friend bool operator==(const Attachment&, const Attachment&) = default;
+};
+inline constexpr unsigned kMaxDevices = 15;  // so that no wire id equals kNoInterface
+constexpr std::uint16_t wire_id(Attachment at) {
+    return static_cast<std::uint16_t>(at.device << 12 | at.vlan);
+}
+constexpr Attachment attachment_of(std::uint16_t id) {
+    return {static_cast<std::uint16_t>(id >> 12), static_cast<std::uint16_t>(id & 0xfff)};
+}
 
 // Where the headers of a parsed packet are. The IP packet is contiguous from `l3` for at least all
 // headers, and parse has verified that `l3_bytes` are there.

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 
+#include "dataplane/packet.h"
 #include "rules/policy/address.h"
 
 namespace portcullis::dataplane {
@@ -22,18 +23,12 @@ enum class NoteKind : std::uint8_t {
     none,
     handover,
     arp,          // well-formed ARP (RFC 826) for Ethernet and IPv4
-    nd,           // neighbour solicitation or advertisement, hop limit 255, checksum not verified
+    nd,           // neighbour solicitation or advertisement, hop limit 255, code 0, no extension
+                  // headers, at least 24 bytes; checksum and options not verified
     icmp_own,     // ICMP or ICMPv6 echo request to an address of ours, checksum not verified
     probe_reply,  // TCP or UDP to an interface address and a probe port (kProbePorts)
     resolve,
     transmit,
-};
-
-// A device and VLAN: what an interface is on the wire.
-struct Attachment {
-    std::uint16_t device = 0;  // index in dataplane.conf's list, as RuntimePolicy::device_of()
-    std::uint16_t vlan = 0;    // 0 = untagged
-    friend bool operator==(const Attachment&, const Attachment&) = default;
 };
 
 struct PacketNote {

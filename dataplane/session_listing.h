@@ -13,7 +13,8 @@ class SessionListing : public WorkerCommand {
     // Main: reserves query.limit records, so that run() never allocates.
     explicit SessionListing(const peer::SessionQuery& query);
     bool run(Worker& worker) override;
-    // Once done(). `rule` and `interface` are indexes of the policy of each session's generation.
+    // Once done(). `interface` is a wire id (packet.h); `rule` an index in the policy of the
+    // session's generation.
     const std::vector<peer::SessionRecord>& records() const { return records_; }
 
   private:
