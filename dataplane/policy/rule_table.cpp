@@ -1,0 +1,196 @@
+#include "dataplane/policy/rule_table.h"
+
+#include <rte_acl.h>
+#include <rte_errno.h>
+
+#include <cstddef>
+#include <cstring>
+
+namespace portcullis::dataplane {
+namespace {
+
+using policy::PortRange;
+using policy::Prefix;
+using policy::Rule;
+using policy::Transport;
+using policy::Zone;
+
+unsigned transport_code(std::uint8_t transport) {
+    switch (static_cast<Transport>(transport)) {
+        case Transport::icmp:
+            return 0;
+        case Transport::tcp:
+            return 1;
+        case Transport::udp:
+            return 2;
+    }
+    return 0;
+}
+
+// The lowest bit says "destination is ours", so that one mask bit leaves it open.
+std::uint8_t class_of(Zone from, Zone to, std::uint8_t transport, bool to_own) {
+    const unsigned zones =
+        static_cast<unsigned>(from) * policy::kZoneCount + static_cast<unsigned>(to);
+    return static_cast<std::uint8_t>((zones * 3 + transport_code(transport)) * 2 +
+                                     (to_own ? 1U : 0U));
+}
+static_assert(policy::kZoneCount * policy::kZoneCount * 3 * 2 <= 256, "the class fits a byte");
+
+// Offsets in RuleQuery. One 4-byte word of the query is one input index.
+constexpr unsigned kAddressesAt = offsetof(RuleQuery, fields);
+constexpr unsigned words(Family family) {
+    return family == Family::ipv4 ? 1 : 4;
+}
+constexpr unsigned kMaxFields = 1 + 4 + 4 + 2;
+constexpr unsigned field_count(Family family) {
+    return 1 + 2 * words(family) + 2;
+}
+
+RTE_ACL_RULE_DEF(AclEntry, kMaxFields);
+
+rte_acl_config describe(Family family) {
+    rte_acl_config config{};
+    config.num_categories = 1;
+    config.num_fields = field_count(family);
+    auto add = [&, at = 0U](unsigned type, unsigned size, unsigned offset) mutable {
+        const unsigned input = offset == 0 ? 0 : (offset - kAddressesAt) / 4 + 1;
+        config.defs[at] = {
+            .type = static_cast<std::uint8_t>(type),
+            .size = static_cast<std::uint8_t>(size),
+            .field_index = static_cast<std::uint8_t>(at),
+            .input_index = static_cast<std::uint8_t>(input),
+            .offset = offset,
+        };
+        ++at;
+    };
+    add(RTE_ACL_FIELD_TYPE_BITMASK, 1, offsetof(RuleQuery, class_byte));
+    const unsigned address_words = 2 * words(family);
+    for (unsigned i = 0; i < address_words; ++i)
+        add(RTE_ACL_FIELD_TYPE_MASK, 4, kAddressesAt + 4 * i);
+    add(RTE_ACL_FIELD_TYPE_RANGE, 2, kAddressesAt + 4 * address_words);
+    add(RTE_ACL_FIELD_TYPE_RANGE, 2, kAddressesAt + 4 * address_words + 2);
+    return config;
+}
+
+// Rule values are in host order, one 32-bit word a field.
+void set_prefix(rte_acl_field* fields, const Prefix& prefix) {
+    const bool v4 = prefix.family() == Family::ipv4;
+    const std::uint8_t* bytes = prefix.address().bytes().data() + (v4 ? 12 : 0);
+    for (unsigned i = 0; i < words(prefix.family()); ++i) {
+        const unsigned before = 32 * i;
+        const unsigned length = prefix.length() > before ? prefix.length() - before : 0;
+        fields[i].value.u32 = static_cast<std::uint32_t>(bytes[4 * i]) << 24 |
+                              static_cast<std::uint32_t>(bytes[4 * i + 1]) << 16 |
+                              static_cast<std::uint32_t>(bytes[4 * i + 2]) << 8 | bytes[4 * i + 3];
+        fields[i].mask_range.u32 = length > 32 ? 32 : length;
+    }
+}
+
+void set_ports(rte_acl_field& field, const PortRange& ports) {
+    field.value.u16 = ports.first;
+    field.mask_range.u16 = ports.last;
+}
+
+bool is_host(const Prefix& prefix) {
+    return prefix.length() == (prefix.family() == Family::ipv4 ? 32 : 128);
+}
+
+AclEntry make_entry(const Rule& rule, std::uint32_t index, std::uint32_t rule_count,
+                    const Prefix& source, const Prefix& destination, bool may_be_own) {
+    AclEntry entry{};
+    entry.data.category_mask = 1;
+    entry.data.priority = static_cast<std::int32_t>(rule_count - index);  // the first rule wins
+    entry.data.userdata = index + 1;
+    const unsigned step = words(rule.family);
+    entry.field[0].value.u8 =
+        class_of(rule.from, rule.to, static_cast<std::uint8_t>(rule.transport), false);
+    entry.field[0].mask_range.u8 = may_be_own ? 0xfe : 0xff;
+    set_prefix(&entry.field[1], source);
+    set_prefix(&entry.field[1 + step], destination);
+    set_ports(entry.field[1 + 2 * step], rule.source_ports);
+    set_ports(entry.field[2 + 2 * step], rule.destination_ports);
+    return entry;
+}
+
+// policy::covers: an address of ours is reached where it is named as itself, or by a rule that says
+// so.
+void expand(const Rule& rule, std::uint32_t index, std::uint32_t rule_count,
+            std::vector<AclEntry>& out) {
+    const std::vector<Prefix> any = {Prefix::all(rule.family)};
+    const auto& sources = rule.sources.empty() ? any : rule.sources;
+    const auto& destinations = rule.destinations.empty() ? any : rule.destinations;
+    for (const Prefix& source : sources)
+        for (const Prefix& destination : destinations)
+            out.push_back(make_entry(rule, index, rule_count, source, destination,
+                                     rule.covers_own || is_host(destination)));
+}
+
+// rte_acl trades look-up speed for size and gives -ERANGE where `max_size` is too small; without a
+// limit it builds the slowest form. So: start where a large policy fits, grow, then go without.
+int build_growing(rte_acl_ctx* context, rte_acl_config& config) {
+    for (std::size_t megabytes : {8, 32, 128, 512, 0}) {
+        config.max_size = megabytes << 20;
+        const int result = rte_acl_build(context, &config);
+        if (result != -ERANGE) return result;
+    }
+    return -ERANGE;
+}
+
+}  // namespace
+
+void RuleQuery::fill(const FlowKey& key, Zone from, Zone to, bool to_own) {
+    class_byte = class_of(from, to, key.protocol, to_own);
+    const bool v4 = key.source.is_v4();
+    const unsigned size = v4 ? 4 : 16;
+    std::uint8_t* at = fields;
+    std::memcpy(at, key.source.bytes().data() + 16 - size, size);
+    std::memcpy(at + size, key.destination.bytes().data() + 16 - size, size);
+    at += 2 * size;
+    at[0] = static_cast<std::uint8_t>(key.source_port >> 8);
+    at[1] = static_cast<std::uint8_t>(key.source_port);
+    at[2] = static_cast<std::uint8_t>(key.destination_port >> 8);
+    at[3] = static_cast<std::uint8_t>(key.destination_port);
+}
+
+tl::expected<std::unique_ptr<RuleTable>, std::string> RuleTable::build(
+    const policy::Policy& policy, const std::vector<std::uint32_t>& rules, Family family,
+    const std::string& name) {
+    std::vector<AclEntry> entries;
+    for (const std::uint32_t index : rules)
+        expand(policy.rules[index], index, static_cast<std::uint32_t>(policy.rules.size()),
+               entries);
+
+    const rte_acl_param param = {
+        .name = name.c_str(),
+        .socket_id = SOCKET_ID_ANY,
+        .rule_size = sizeof(AclEntry),
+        .max_rule_num = static_cast<std::uint32_t>(entries.size()),
+    };
+    const auto fail = [&](int error) {
+        return tl::unexpected("no lookup table for " + std::to_string(entries.size()) +
+                              " rule entries (" + name + "): " + rte_strerror(error) +
+                              (error == ENOMEM ? "; raise memory-mib in dataplane.conf" : ""));
+    };
+    rte_acl_ctx* context = rte_acl_create(&param);
+    if (context == nullptr) return fail(rte_errno);
+    std::unique_ptr<RuleTable> table(new RuleTable(context));
+
+    // rte_acl walks the entries by rule_size, so the array may be passed as its own rule type.
+    const auto* first = reinterpret_cast<const rte_acl_rule*>(entries.data());
+    if (const int error = rte_acl_add_rules(context, first, param.max_rule_num); error != 0)
+        return fail(-error);
+    rte_acl_config config = describe(family);
+    if (const int error = build_growing(context, config); error != 0) return fail(-error);
+    return table;
+}
+
+RuleTable::~RuleTable() {
+    rte_acl_free(context_);
+}
+
+void RuleTable::classify(const std::uint8_t** queries, unsigned count,
+                         std::uint32_t* results) const {
+    rte_acl_classify(context_, queries, results, count, 1);
+}
+
+}  // namespace portcullis::dataplane

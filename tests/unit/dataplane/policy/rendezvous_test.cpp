@@ -1,0 +1,43 @@
+#include "dataplane/policy/rendezvous.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+namespace portcullis::dataplane {
+namespace {
+
+using policy::IpAddress;
+
+TEST(Rendezvous, IsTheSameAfterARestart) {
+    // A known value: a change here moves every client to another node on an update.
+    const std::uint64_t seed = hash_address(1, *IpAddress::parse("203.0.113.11"));
+    EXPECT_EQ(seed, 0xecd89866edc27dULL);
+    EXPECT_NE(seed, hash_address(2, *IpAddress::parse("203.0.113.11")));
+}
+
+TEST(Rendezvous, SharesFollowTheWeights) {
+    constexpr std::array<std::uint32_t, 3> kWeights = {1, 2, 5};
+    std::array<std::uint64_t, 3> seeds{};
+    for (std::uint32_t n = 0; n < 3; ++n) seeds[n] = hash_address(7, IpAddress::from_v4(n));
+    std::array<unsigned, 3> wins{};
+    for (std::uint32_t source = 0; source < 80'000; ++source) {
+        unsigned best = 0;
+        double best_score = -1;
+        for (unsigned n = 0; n < 3; ++n) {
+            const double score =
+                rendezvous_score(seeds[n], kWeights[n], IpAddress::from_v4(0xc6330000 + source));
+            if (score > best_score) {
+                best_score = score;
+                best = n;
+            }
+        }
+        ++wins[best];
+    }
+    EXPECT_NEAR(wins[0], 10'000, 500);
+    EXPECT_NEAR(wins[1], 20'000, 500);
+    EXPECT_NEAR(wins[2], 50'000, 500);
+}
+
+}  // namespace
+}  // namespace portcullis::dataplane
