@@ -1,27 +1,47 @@
-// What a worker reads once per burst: the running policy and this policy's hit counters.
+// What a worker reads once per burst: the running policy, and what comes and goes with it.
 //
-//     loader thread:  build ActivePolicy -> slot.store(release) -> wait until every worker has
-//     reported a
-//                     quiescent state (rte_rcu_qsbr) -> fold the old hits into the totals -> free
-//                     the old
+//     loader thread:  make() -> slot.store(release) -> wait until every worker has reported a
+//     quiescent
+//                     state (rte_rcu_qsbr) -> main adds the old hits to its totals -> destroy the
+//                     old
 //     worker:         slot.load(acquire) -> one burst -> ... -> rte_rcu_qsbr_quiescent()
 //
 // nullptr means that no policy is loaded: everything is dropped.
 #pragma once
 
 #include <atomic>
+#include <memory>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
 
 #include "dataplane/counters.h"
 #include "dataplane/policy/runtime_policy.h"
+#include "dataplane/session/sessions.h"
 
 namespace portcullis::dataplane {
 
 struct ActivePolicy {
-    const RuntimePolicy* policy = nullptr;  // never null in a published ActivePolicy
-    RuleHits* hits = nullptr;               // sized for policy->policy().rules, one row a worker
+    // `sessions` as in every WorkerConfig. Fails where memory or Sessions::Config::port_pools does
+    // not suffice for the policy's source ports.
+    static tl::expected<std::unique_ptr<ActivePolicy>, std::string> make(
+        std::unique_ptr<RuntimePolicy> policy, const Sessions::Config& sessions, unsigned workers);
+    ~ActivePolicy();
+
+    const std::unique_ptr<RuntimePolicy> policy;  // never null; main sets its nodes up and down
+    RuleHits hits;                                // written by the workers, read by main
+    // One for each worker, which takes it over when it first sees this policy; nobody else touches
+    // it while the policy is published.
+    std::vector<std::unique_ptr<PreparedPorts>> ports;
+
+  private:
+    ActivePolicy(std::unique_ptr<RuntimePolicy> runtime, unsigned workers);
 };
 
+// The pools of source ports that a policy's full-NAT and SNAT services draw from.
+std::vector<PortPoolSpec> port_pools(const policy::Policy& policy);
+
 // Written by the loader, read by every worker and by main.
-using PolicySlot = std::atomic<const ActivePolicy*>;
+using PolicySlot = std::atomic<ActivePolicy*>;
 
 }  // namespace portcullis::dataplane
