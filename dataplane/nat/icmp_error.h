@@ -18,6 +18,7 @@ struct QuotedFlow {
     FlowKey key;
     std::uint16_t l3_offset = 0;     // of the quoted IP header, from PacketView::l3
     std::uint16_t l4_offset = 0;     // of the quoted transport header, from PacketView::l3
+    std::uint8_t protocol = 0;       // of the quote, as on the wire
     std::uint32_t tcp_sequence = 0;  // of a quoted TCP header, host order
 };
 

@@ -34,7 +34,7 @@ std::size_t build_icmp_error(const PacketView& packet, IcmpError error, std::uin
 std::size_t build_tcp_reset(const PacketView& packet, std::span<std::uint8_t> out);
 
 // A reset that ends a tracked TCP session toward `to`, as if its peer had sent it: the addresses,
-// ports and sequence numbers that this side expects. 0 where that side has not been seen yet.
+// ports and sequence numbers that this side expects. 0 for what is no live TCP session.
 std::size_t build_session_reset(const Session& session, Direction to, std::span<std::uint8_t> out);
 
 }  // namespace portcullis::dataplane

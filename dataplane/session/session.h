@@ -75,7 +75,8 @@ struct alignas(64) Session {
     Millis last_seen = 0;
 
     union Protocol {
-        TcpSide tcp[2] = {};
+        Protocol() : tcp{} {}
+        TcpSide tcp[2];
         StunTransactions stun;
     } protocol;
 

@@ -10,7 +10,9 @@
 // the owning worker only.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -20,7 +22,12 @@
 
 #include "dataplane/drop_reason.h"
 #include "dataplane/packet.h"
+#include "dataplane/session/embryonic.h"
+#include "dataplane/session/huge_array.h"
+#include "dataplane/session/key_hash.h"
+#include "dataplane/session/ports.h"
 #include "dataplane/session/session.h"
+#include "dataplane/session/table.h"
 
 namespace portcullis::dataplane {
 
@@ -31,10 +38,15 @@ struct SessionHit {
 
 struct SessionLimits {
     std::uint32_t embryonic_per_source = 256;
+    // For each worker. Never more than half of the capacity, nor than create() was told (where that
+    // is less than 65536, 65536): half-open sessions cannot fill the table.
     std::uint32_t embryonic_total = 65536;
     std::uint32_t tcp_embryonic_seconds = 30;
     std::uint32_t tcp_closing_seconds = 15;
 };
+
+inline constexpr std::uint32_t kOneWaySeconds =
+    30;  // idle time of what was never answered, at most
 
 // What admit decided about a first packet.
 struct SessionPlan {
@@ -82,29 +94,6 @@ struct TrackResult {
 // A session freed in a burst is not used again within that burst, so a SessionHit may outlive its
 // session for the rest of the burst: track() then says start_new.
 
-// Source ports of full-NAT addresses: a worker draws only from its own slice, so the owner of a
-// reply follows from its destination port alone. Ports that a service listens on are in no slice.
-struct PortSlices {
-    // Worker that owns `port` of a full-NAT address among `workers`; ports below 1024 are nobody's
-    // and give worker 0.
-    static unsigned owner(std::uint16_t port, unsigned workers);
-};
-
-// One pool of source ports: for `full`, one a (VIP, node address, destination port, protocol); for
-// `snat`, node = IpAddress{} and port = 0: one for all destinations of the VIP.
-struct PortPoolKey {
-    IpAddress vip;
-    IpAddress node;
-    std::uint16_t port = 0;
-    std::uint8_t protocol = 0;  // policy::Transport
-    friend bool operator==(const PortPoolKey&, const PortPoolKey&) = default;
-};
-struct PortPoolSpec {
-    PortPoolKey key;
-    std::vector<std::uint16_t> excluded;  // service ports of this VIP and protocol, at most 32
-};
-class PreparedPorts;  // ports.h
-
 class Sessions {
   public:
     struct Config {
@@ -116,7 +105,6 @@ class Sessions {
         SessionLimits limits;
     };
     static tl::expected<std::unique_ptr<Sessions>, std::string> create(const Config& config);
-    ~Sessions();
     Sessions(const Sessions&) = delete;
     Sessions& operator=(const Sessions&) = delete;
 
@@ -162,18 +150,131 @@ class Sessions {
     template <class Visit>
     std::uint32_t visit(std::uint32_t first, unsigned budget, Visit&& visit);
 
-    std::uint32_t size() const;
-    std::uint32_t capacity() const;
-    std::uint32_t embryonic() const;
-    std::uint64_t memory_bytes() const;  // all tables
+    std::uint32_t size() const { return size_; }
+    std::uint32_t capacity() const { return capacity_; }
+    std::uint32_t embryonic() const { return embryonic_.size(); }
+    std::uint64_t memory_bytes() const;       // sessions, table, limits; without ports
+    std::uint64_t port_memory_bytes() const;  // 2 bytes a port of each pool
 
-    Session& at(std::uint32_t index);
-    std::uint32_t index_of(const Session& session) const;
+    // Slots are numbered [0, slots()): at least capacity() + 64.
+    std::uint32_t slots() const { return static_cast<std::uint32_t>(sessions_.size()); }
+    Session& at(std::uint32_t index) { return sessions_[index]; }
+    std::uint32_t index_of(const Session& session) const {
+        return static_cast<std::uint32_t>(&session - sessions_.data());
+    }
 
   private:
-    class Impl;
-    explicit Sessions(std::unique_ptr<Impl> impl);
-    std::unique_ptr<Impl> impl_;
+    // Freed sessions queue up behind at least this many others before they are used again: more
+    // than a burst can start.
+    static constexpr std::uint32_t kReserve = 64;
+    static constexpr unsigned kMaxBurst = 64;
+
+    Sessions(const Config& config, HugeArray<Session> sessions, SessionTable table,
+             Embryonic embryonic);
+
+    static constexpr SessionTable::Reference reference(std::uint32_t index, unsigned direction) {
+        return index << 1 | direction;
+    }
+    SessionHit find(const FlowKey& key, std::uint64_t hash);
+    bool expired(const Session& session, Millis now) const;
+    std::uint64_t idle_limit(const Session& session) const;  // milliseconds
+
+    // sessions.cpp: start and end
+    bool clear_responder_key(const FlowKey& key, Millis now, SessionHit& twin);
+    bool make_room_among_embryonic(const IpAddress& source, Millis now);
+    std::uint32_t take_slot(Millis now);
+    void give_slot(std::uint32_t index);
+    bool draw_port(const SessionPlan& plan, FlowKey& responder, Millis now);
+    void enter(std::uint32_t index, const SessionHit& twin);
+
+    // track.cpp
+    TrackResult track_tcp(Session& session, Direction direction, const PacketView& packet,
+                          Millis now);
+    TrackResult track_datagram(Session& session, Direction direction, const PacketView& packet,
+                               Millis now);
+    Session* twin_of(Session& session);
+    void note_inbound(Session& session, const PacketView& packet);
+
+    const KeyHash hash_;
+    SessionLimits limits_;
+    const std::uint32_t capacity_;
+    HugeArray<Session> sessions_;
+    SessionTable table_;
+    Embryonic embryonic_;
+    PortPools ports_;
+    std::uint32_t size_ = 0;
+    std::uint32_t first_free_ = kNoSession;
+    std::uint32_t last_free_ = kNoSession;
+    std::uint32_t sweep_next_ = 0;
 };
+
+inline SessionHit Sessions::find(const FlowKey& key, std::uint64_t hash) {
+    const SessionTable::Reference found =
+        table_.find(hash, [this, &key](SessionTable::Reference candidate) {
+            return sessions_[candidate >> 1].key[candidate & 1] == key;
+        });
+    if (found == SessionTable::kNone) return {};
+    return {&sessions_[found >> 1], static_cast<Direction>(found & 1)};
+}
+
+inline SessionHit Sessions::find(const FlowKey& key) {
+    return find(key, hash_(key));
+}
+
+// Three passes, so that each memory access has been asked for a whole burst before it is needed.
+inline void Sessions::lookup(const FlowKey* keys, unsigned count, std::uint64_t wanted,
+                             SessionHit* hits) {
+    std::array<std::uint64_t, kMaxBurst> hash;
+    if (count < kMaxBurst) wanted &= (std::uint64_t{1} << count) - 1;
+    for (std::uint64_t left = wanted; left != 0; left &= left - 1) {
+        const int i = std::countr_zero(left);
+        hash[i] = hash_(keys[i]);
+        table_.prefetch(hash[i]);
+    }
+    for (std::uint64_t left = wanted; left != 0; left &= left - 1) {
+        const SessionTable::Reference candidate =
+            table_.first_candidate(hash[std::countr_zero(left)]);
+        if (candidate == SessionTable::kNone) continue;
+        const Session* session = &sessions_[candidate >> 1];
+        for (unsigned line = 0; line < sizeof(Session) / 64; ++line)
+            __builtin_prefetch(reinterpret_cast<const char*>(session) + 64 * line, 1);
+    }
+    for (std::uint64_t left = wanted; left != 0; left &= left - 1) {
+        const int i = std::countr_zero(left);
+        hits[i] = find(keys[i], hash[i]);
+    }
+}
+
+inline std::uint64_t Sessions::idle_limit(const Session& session) const {
+    std::uint32_t seconds = session.idle_seconds;
+    if (is_embryonic(session.state)) seconds = limits_.tcp_embryonic_seconds;
+    if (session.state == SessionState::closing) seconds = limits_.tcp_closing_seconds;
+    if (session.state == SessionState::one_way) seconds = std::min(seconds, kOneWaySeconds);
+    return std::uint64_t{std::max(seconds, 1U)} * 1000;
+}
+
+inline bool Sessions::expired(const Session& session, Millis now) const {
+    return now >= session.last_seen + idle_limit(session);
+}
+
+template <class Rejudge>
+void Sessions::sweep(unsigned budget, std::uint32_t generation, Millis now, Rejudge&& rejudge) {
+    for (; budget > 0; --budget) {
+        Session& session = sessions_[sweep_next_];
+        if (++sweep_next_ == sessions_.size()) sweep_next_ = 0;
+        if (session.state == SessionState::free) continue;
+        if (expired(session, now))
+            end(session, now);
+        else if (session.generation != generation)
+            rejudge(session);
+    }
+}
+
+template <class Visit>
+std::uint32_t Sessions::visit(std::uint32_t first, unsigned budget, Visit&& visit) {
+    for (; budget > 0 && first < sessions_.size(); --budget, ++first)
+        if (sessions_[first].state != SessionState::free) visit(sessions_[first]);
+    return first < sessions_.size() ? first : kNoSession;
+}
 
 }  // namespace portcullis::dataplane

@@ -1,0 +1,28 @@
+// STUN and MS-TURN transaction ids in UDP payloads: which request does a reply answer?
+#pragma once
+
+#include <cstdint>
+
+#include "dataplane/packet.h"
+#include "dataplane/session/session.h"
+
+namespace portcullis::dataplane {
+
+struct StunMessage {
+    enum class Kind : std::uint8_t { none, request, response };
+    Kind kind = Kind::none;
+    std::uint32_t fingerprint = 0;  // of the transaction id, never 0
+};
+
+// Reads the header of RFC 5389 section 6: 20 bytes of type, length and a transaction id, whose
+// first 4 bytes are the magic cookie, or part of the id in RFC 3489 and MS-TURN. The whole 16 bytes
+// are taken. The message may stand behind a multiplexed TURN header (0xff 0x10, 12 bytes;
+// [MS-TURN] 2.2.3). Requests that have no answer (indications, MS-TURN Send) are `none`, and so is
+// all else.
+StunMessage read_stun(const PacketView& udp);
+
+void stun_remember(Session& session, std::uint32_t fingerprint);
+void stun_forget(Session& session, std::uint32_t fingerprint);
+bool stun_outstanding(const Session& session, std::uint32_t fingerprint);
+
+}  // namespace portcullis::dataplane

@@ -1,0 +1,292 @@
+#include "dataplane/session/tcp.h"
+
+#include <algorithm>
+
+namespace portcullis::dataplane {
+namespace {
+
+constexpr std::uint32_t kMinAckWindow = 66000;  // of bound IV: a full unscaled window and a segment
+constexpr std::uint8_t kUnknownScale = 14;      // picked up: the largest there is (RFC 7323 2.3)
+constexpr std::uint32_t kUnknownWindow = 0xffffU << kUnknownScale;
+
+std::uint32_t window_of(const TcpSide& side) {
+    return std::max(std::uint32_t{1}, std::uint32_t{side.max_window} << side.window_scale);
+}
+
+// The window of a segment, in bytes. That of a SYN is never scaled (RFC 7323 2.2).
+std::uint32_t granted_by(const TcpSide& side, const TcpSegment& segment) {
+    const unsigned scale = segment.has(kTcpSyn) ? 0 : side.window_scale;
+    return std::uint32_t{segment.window} << scale;
+}
+
+void remember_window(TcpSide& side, const TcpSegment& segment) {
+    std::uint32_t units = segment.window;
+    if (segment.has(kTcpSyn))  // rounded up to the units of later segments
+        units = (units + (1U << side.window_scale) - 1) >> side.window_scale;
+    side.max_window = std::max(side.max_window, static_cast<std::uint16_t>(units));
+}
+
+void raise(std::uint32_t& sequence, std::uint32_t to) {
+    if (tcp_before(sequence, to)) sequence = to;
+}
+
+bool in_window(const TcpSide& sender, const TcpSide& receiver, const TcpSegment& segment) {
+    if (tcp_before(sender.max_end + 1, segment.end())) return false;                    // I
+    if (tcp_before(segment.end(), sender.end - window_of(receiver) - 1)) return false;  // II
+    if (!segment.has(kTcpAck)) return true;
+    if (tcp_before(receiver.end, segment.ack)) return false;  // III
+    return !tcp_before(segment.ack,
+                       receiver.end - std::max(kMinAckWindow, window_of(sender)));  // IV
+}
+
+// Takes over what an accepted segment says.
+void learn(TcpSide& sender, TcpSide& receiver, const TcpSegment& segment) {
+    remember_window(sender, segment);
+    raise(sender.end, segment.end());
+    if (!segment.has(kTcpAck)) return;
+    raise(receiver.acked, segment.ack);
+    raise(receiver.max_end, segment.ack + granted_by(sender, segment));
+}
+
+// `side` as its SYN or SYN-ACK describes it.
+TcpSide from_syn(const TcpSegment& segment) {
+    TcpSide side;
+    side.end = side.max_end = segment.end();
+    side.acked = segment.sequence + 1;
+    side.flags = kTcpSideSeen;
+    if (segment.has_scale) {
+        side.window_scale = segment.scale;
+        side.flags |= kTcpSideScale;
+    }
+    remember_window(side, segment);
+    return side;
+}
+
+bool is_exact_reset(const TcpSide& sender, const TcpSegment& segment) {
+    return segment.sequence == sender.end || segment.sequence == sender.acked;
+}
+
+TcpVerdict reset(Session& session, TcpSide& sender) {
+    sender.flags |= kTcpSideReset;
+    session.state = SessionState::closing;
+    return TcpVerdict::pass;
+}
+
+TcpVerdict track_syn_sent_initiator(Session& session, const TcpSegment& segment) {
+    TcpSide& initiator = session.protocol.tcp[0];
+    if (segment.is_syn()) {
+        // The same SYN again, or the next connection of a client that has had no answer to this
+        // one.
+        if (segment.sequence + 1 != initiator.acked) tcp_open(session, segment);
+        return TcpVerdict::pass;
+    }
+    if (!segment.has(kTcpRst)) return TcpVerdict::out_of_window;
+    // Given up: the client will send no more of this connection.
+    if (tcp_between(initiator.acked, segment.sequence, initiator.end))
+        return reset(session, initiator);
+    const TcpSide& responder = session.protocol.tcp[1];
+    if ((responder.flags & kTcpSideChallenged) != 0 && segment.sequence == responder.acked)
+        return TcpVerdict::pass_unproven;
+    return TcpVerdict::out_of_window;
+}
+
+TcpVerdict track_syn_sent_responder(Session& session, const TcpSegment& segment) {
+    TcpSide& initiator = session.protocol.tcp[0];
+    TcpSide& responder = session.protocol.tcp[1];
+    if (!segment.has(kTcpAck)) return TcpVerdict::out_of_window;
+    const bool acks_syn = tcp_between(initiator.acked, segment.ack, initiator.end);
+    if (segment.has(kTcpRst))
+        return acks_syn ? reset(session, responder) : TcpVerdict::out_of_window;
+    if (segment.has(kTcpSyn)) {
+        if (!acks_syn) return TcpVerdict::out_of_window;
+        responder = from_syn(segment);
+        // RFC 7323 2.2: scaling only if both have offered it.
+        if (((initiator.flags & responder.flags) & kTcpSideScale) == 0) {
+            for (TcpSide* side : {&initiator, &responder}) {
+                if (side->window_scale == 0) continue;
+                side->max_window =
+                    static_cast<std::uint16_t>(std::min(std::uint32_t{0xffff}, window_of(*side)));
+                side->window_scale = 0;
+            }
+        }
+        // What the SYN's own window granted: data may follow the SYN-ACK at once (RFC 7413).
+        responder.max_end = segment.end() + window_of(initiator);
+        initiator.acked = segment.ack;
+        initiator.max_end = initiator.end;
+        raise(initiator.max_end, segment.ack + segment.window);
+        session.state = SessionState::syn_received;
+        return TcpVerdict::pass;
+    }
+    // An ACK of an older connection that the responder still has: pass it once the client is to
+    // answer with the RST that ends it. It carries no data and says nothing about this connection.
+    if (segment.length != 0) return TcpVerdict::out_of_window;
+    responder.flags |= kTcpSideChallenged;
+    responder.acked = segment.ack;
+    return TcpVerdict::pass_unproven;
+}
+
+TcpVerdict track_syn(const Session& session, Direction direction, const TcpSegment& segment) {
+    const TcpSide& sender = session.protocol.tcp[index_of(direction)];
+    if (segment.is_syn_ack()) {
+        // Sent again because the ACK was lost behind us: nothing in it is new to the receiver.
+        if (direction == Direction::responder && !tcp_before(sender.acked, segment.end()) &&
+            in_window(sender, session.protocol.tcp[0], segment))
+            return TcpVerdict::pass_unproven;
+        return TcpVerdict::out_of_window;
+    }
+    if (session.state == SessionState::closing) return TcpVerdict::start_new;
+    if (direction == Direction::responder) return TcpVerdict::out_of_window;
+    if (session.state == SessionState::fin_wait && (sender.flags & kTcpSideFin) != 0)
+        return TcpVerdict::start_new;
+    if (tcp_between(sender.acked, segment.sequence, sender.max_end))
+        return TcpVerdict::out_of_window;
+    return TcpVerdict::pass_unproven;
+}
+
+void settle(Session& session) {
+    const TcpSide(&side)[2] = session.protocol.tcp;
+    const unsigned fins =
+        ((side[0].flags & kTcpSideFin) != 0) + ((side[1].flags & kTcpSideFin) != 0);
+    session.state = fins == 2   ? SessionState::closing
+                    : fins == 1 ? SessionState::fin_wait
+                                : SessionState::established;
+}
+
+bool near(std::uint32_t known, std::uint32_t x) {
+    return tcp_between(known - kUnknownWindow, x, known + kUnknownWindow);
+}
+
+// Until the responder has been seen, only the initiator's word is known, and both may have sent
+// more than has passed here since the restart.
+TcpVerdict track_picked_up(Session& session, Direction direction, const TcpSegment& segment) {
+    TcpSide& sender = session.protocol.tcp[index_of(direction)];
+    TcpSide& receiver = session.protocol.tcp[index_of(opposite(direction))];
+    if (!near(sender.end, segment.end())) return TcpVerdict::out_of_window;
+    if (segment.has(kTcpAck) && !near(receiver.end, segment.ack)) return TcpVerdict::out_of_window;
+    if (segment.has(kTcpRst))
+        return is_exact_reset(sender, segment) ? reset(session, sender) : TcpVerdict::pass_unproven;
+    raise(receiver.end, segment.ack);
+    if (direction == Direction::responder) {
+        sender.flags |= kTcpSideSeen;
+        receiver.max_end =
+            receiver.end;  // was a guess: from here on it is what the responder grants
+    }
+    learn(sender, receiver, segment);
+    if (segment.has(kTcpFin)) sender.flags |= kTcpSideFin;
+    if (direction == Direction::responder) settle(session);
+    return TcpVerdict::pass;
+}
+
+}  // namespace
+
+bool read_tcp_segment(const PacketView& packet, TcpSegment& segment) {
+    constexpr unsigned kFixedHeader = 20;
+    const unsigned bytes = packet.l4_bytes();
+    if (bytes < kFixedHeader) return false;
+    const std::uint8_t* tcp = packet.l4();
+    const unsigned header = static_cast<unsigned>(tcp[12] >> 4) * 4;
+    if (header < kFixedHeader || header > bytes) return false;
+    const auto be32 = [tcp](unsigned at) {
+        return std::uint32_t{tcp[at]} << 24 | std::uint32_t{tcp[at + 1]} << 16 |
+               std::uint32_t{tcp[at + 2]} << 8 | tcp[at + 3];
+    };
+    segment = {};
+    segment.sequence = be32(4);
+    segment.ack = be32(8);
+    segment.flags = tcp[13];
+    segment.window = static_cast<std::uint16_t>(tcp[14] << 8 | tcp[15]);
+    segment.payload = static_cast<std::uint16_t>(bytes - header);
+    segment.length =
+        segment.payload + (segment.has(kTcpSyn) ? 1U : 0U) + (segment.has(kTcpFin) ? 1U : 0U);
+    if (!segment.has(kTcpSyn)) return true;
+    for (unsigned at = kFixedHeader; at < header;) {
+        const std::uint8_t kind = tcp[at];
+        if (kind == 0) break;  // end of options
+        if (kind == 1) {       // no operation
+            ++at;
+            continue;
+        }
+        if (at + 1 >= header || tcp[at + 1] < 2 || at + tcp[at + 1] > header) break;
+        if (kind == 3 && tcp[at + 1] == 3) {
+            segment.has_scale = true;
+            segment.scale = std::min(tcp[at + 2], std::uint8_t{14});
+        }
+        at += tcp[at + 1];
+    }
+    return true;
+}
+
+bool valid_tcp_flags(std::uint8_t flags) {
+    switch (flags & (kTcpFin | kTcpSyn | kTcpRst | kTcpAck | kTcpUrg)) {
+        case kTcpSyn:
+        case kTcpSyn | kTcpAck:
+        case kTcpRst:
+        case kTcpRst | kTcpAck:
+        case kTcpAck:
+        case kTcpAck | kTcpUrg:
+        case kTcpAck | kTcpFin:
+        case kTcpAck | kTcpFin | kTcpUrg:
+            return true;
+        default:
+            return false;
+    }
+}
+
+void tcp_open(Session& session, const TcpSegment& segment) {
+    session.protocol.tcp[0] = from_syn(segment);
+    session.protocol.tcp[1] = TcpSide{};
+    session.state = SessionState::syn_sent;
+}
+
+void tcp_pick_up(Session& session, const TcpSegment& segment) {
+    TcpSide initiator;
+    initiator.end = segment.end();
+    initiator.max_end = segment.end() + kUnknownWindow;
+    initiator.acked = segment.sequence;
+    initiator.max_window = segment.window;
+    initiator.window_scale = kUnknownScale;
+    initiator.flags = kTcpSideSeen;
+    if (segment.has(kTcpFin)) initiator.flags |= kTcpSideFin;
+    TcpSide responder;
+    responder.end = responder.acked = segment.ack;
+    responder.max_end = segment.ack + window_of(initiator);
+    responder.window_scale = kUnknownScale;
+    session.protocol.tcp[0] = initiator;
+    session.protocol.tcp[1] = responder;
+    session.state = SessionState::picked_up;
+}
+
+TcpVerdict tcp_track(Session& session, Direction direction, const TcpSegment& segment) {
+    TcpSide& sender = session.protocol.tcp[index_of(direction)];
+    TcpSide& receiver = session.protocol.tcp[index_of(opposite(direction))];
+    if (session.state == SessionState::syn_sent)
+        return direction == Direction::initiator ? track_syn_sent_initiator(session, segment)
+                                                 : track_syn_sent_responder(session, segment);
+    if (segment.has(kTcpSyn)) return track_syn(session, direction, segment);
+    if (session.state == SessionState::picked_up)
+        return track_picked_up(session, direction, segment);
+    if (!in_window(sender, receiver, segment)) return TcpVerdict::out_of_window;
+    if (segment.has(kTcpRst))
+        return is_exact_reset(sender, segment) ? reset(session, sender) : TcpVerdict::pass_unproven;
+    if (((sender.flags | receiver.flags) & kTcpSideReset) != 0)
+        return tcp_before(sender.end, segment.end()) ? TcpVerdict::closed
+                                                     : TcpVerdict::pass_unproven;
+
+    if (session.state == SessionState::syn_received && direction == Direction::initiator) {
+        if (tcp_before(segment.ack, receiver.acked)) return TcpVerdict::out_of_window;
+        session.state = SessionState::established;
+    }
+    learn(sender, receiver, segment);
+    if (segment.has(kTcpFin)) sender.flags |= kTcpSideFin;
+    if (session.state != SessionState::syn_received) settle(session);
+    return TcpVerdict::pass;
+}
+
+bool tcp_sequence_in_flight(const Session& session, Direction sender, std::uint32_t sequence) {
+    if (session.state == SessionState::picked_up) return true;
+    const TcpSide& side = session.protocol.tcp[index_of(sender)];
+    const TcpSide& peer = session.protocol.tcp[index_of(opposite(sender))];
+    return tcp_between(side.end - window_of(peer) - 1, sequence, side.end);
+}
+
+}  // namespace portcullis::dataplane

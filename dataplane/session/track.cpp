@@ -1,0 +1,120 @@
+#include "dataplane/session/sessions.h"
+#include "dataplane/session/stun.h"
+#include "dataplane/session/tcp.h"
+
+namespace portcullis::dataplane {
+namespace {
+
+bool is_protocol(const Session& session, policy::Transport transport) {
+    return session.key[0].protocol == static_cast<std::uint8_t>(transport);
+}
+
+void count(Session& session, Direction direction, const PacketView& packet) {
+    ++session.packets[index_of(direction)];
+    session.bytes[index_of(direction)] += packet.l3_bytes;
+}
+
+}  // namespace
+
+Session* Sessions::twin_of(Session& session) {
+    if (session.link == kNoSession || !is_protocol(session, policy::Transport::udp)) return nullptr;
+    return &sessions_[session.link];
+}
+
+TrackResult Sessions::track(const SessionHit& hit, const PacketView& packet, Millis now) {
+    SessionHit live = hit;
+    while (live.session->state != SessionState::free && expired(*live.session, now)) {
+        // The twin inherits the key they shared, and with it this packet.
+        Session* twin = twin_of(*live.session);
+        const bool inherits =
+            twin != nullptr && dataplane::index_of(live.direction) == live.session->shared_key;
+        end(*live.session, now);
+        if (!inherits) return {Track::start_new, {}, nullptr};
+        live = {twin, static_cast<Direction>(twin->shared_key)};
+    }
+    if (live.session->state == SessionState::free) return {Track::start_new, {}, nullptr};
+    return is_protocol(*live.session, policy::Transport::tcp)
+               ? track_tcp(*live.session, live.direction, packet, now)
+               : track_datagram(*live.session, live.direction, packet, now);
+}
+
+TrackResult Sessions::track_tcp(Session& session, Direction direction, const PacketView& packet,
+                                Millis now) {
+    const auto drop = [&](DropReason reason) {
+        return TrackResult{Track::drop, reason, &session, direction};
+    };
+    TcpSegment segment;
+    if (!read_tcp_segment(packet, segment)) return drop(DropReason::bad_l4_header);
+    if (!valid_tcp_flags(segment.flags)) return drop(DropReason::bad_tcp_flags);
+    const bool was_embryonic = is_embryonic(session.state);
+    switch (tcp_track(session, direction, segment)) {
+        case TcpVerdict::out_of_window:
+            return drop(DropReason::tcp_out_of_window);
+        case TcpVerdict::closed:
+            return drop(DropReason::tcp_closed);
+        case TcpVerdict::start_new:
+            end(session, now);
+            return {Track::start_new, {}, nullptr};
+        case TcpVerdict::pass:
+            session.last_seen = now;
+            break;
+        case TcpVerdict::pass_unproven:
+            break;
+    }
+    if (was_embryonic && !is_embryonic(session.state)) {
+        embryonic_.remove(session.link);
+        session.link = kNoSession;
+    }
+    count(session, direction, packet);
+    return {Track::pass, {}, &session, direction};
+}
+
+// A packet from the client's side on the path of `session`.
+void Sessions::note_inbound(Session& session, const PacketView& packet) {
+    Session* twin = twin_of(session);
+    if (twin != nullptr) {
+        session.twin_last = false;
+        twin->twin_last = true;
+    }
+    if (twin == nullptr && !session.av_path) return;
+    if (!is_protocol(session, policy::Transport::udp)) return;
+    const StunMessage message = read_stun(packet);
+    if (message.kind != StunMessage::Kind::request) return;
+    // The same id on both paths would leave the answer ambiguous: the later request has it.
+    if (twin != nullptr) stun_forget(*twin, message.fingerprint);
+    stun_remember(session, message.fingerprint);
+}
+
+TrackResult Sessions::track_datagram(Session& session, Direction direction,
+                                     const PacketView& packet, Millis now) {
+    SessionHit by{&session, direction};
+    if (dataplane::index_of(direction) != session.shared_key) {
+        note_inbound(session, packet);
+    } else if (Session* twin = twin_of(session)) {
+        by = path_of(by);
+        const StunMessage message = read_stun(packet);
+        if (message.kind == StunMessage::Kind::response) {
+            const bool here = stun_outstanding(session, message.fingerprint);
+            const bool there = stun_outstanding(*twin, message.fingerprint);
+            if (here != there)
+                by = here ? SessionHit{&session, direction}
+                          : SessionHit{twin, static_cast<Direction>(twin->shared_key)};
+        }
+    }
+    Session& path = *by.session;
+    if (path.state == SessionState::one_way && by.direction == Direction::responder)
+        path.state = SessionState::established;
+    path.last_seen = now;
+    count(path, by.direction, packet);
+    return {Track::pass, {}, &path, by.direction};
+}
+
+SessionHit Sessions::path_of(const SessionHit& hit) {
+    Session* twin = twin_of(*hit.session);
+    if (twin == nullptr || dataplane::index_of(hit.direction) != hit.session->shared_key ||
+        !hit.session->twin_last)
+        return hit;
+    return {twin, static_cast<Direction>(twin->shared_key)};
+}
+
+}  // namespace portcullis::dataplane
