@@ -96,14 +96,6 @@ class RuntimePolicy {
         if (of_generation != carry_from_ || old_rule >= carry_.size()) return kJudgeAgain;
         return carry_[old_rule];
     }
-    // Likewise for an interface index: interfaces are the same where device and VLAN are;
-    // kNoInterface where it is gone or of a generation older than the one before.
-    std::uint16_t carry_interface(std::uint16_t old_interface, std::uint32_t of_generation) const {
-        if (of_generation == generation_) return old_interface;
-        if (of_generation != carry_from_ || old_interface >= carry_interface_.size())
-            return kNoInterface;
-        return carry_interface_[old_interface];
-    }
 
   private:
     static constexpr unsigned kVlans = 4096;
@@ -167,8 +159,7 @@ class RuntimePolicy {
         rule_tables_;  // [interface * 2 + is IPv6], null: no rule
 
     std::uint32_t carry_from_ = kNoGeneration;
-    std::vector<std::uint32_t> carry_;            // [old rule]
-    std::vector<std::uint16_t> carry_interface_;  // [old interface]
+    std::vector<std::uint32_t> carry_;  // [old rule]
 };
 
 }  // namespace portcullis::dataplane

@@ -179,16 +179,6 @@ void RuntimePolicy::index_carry(const RuntimePolicy* previous) {
     if (previous == nullptr) return;
     carry_from_ = previous->generation_;
     carry_ = carry_rules(previous->policy_, policy_);
-    for (std::uint16_t old = 0; old < previous->policy_.interfaces.size(); ++old) {
-        const policy::Interface& before = previous->policy_.interfaces[old];
-        const auto found = std::ranges::find_if(policy_.interfaces, [&](const auto& now) {
-            return now.device == before.device && now.vlan == before.vlan;
-        });
-        carry_interface_.push_back(
-            found == policy_.interfaces.end()
-                ? kNoInterface
-                : static_cast<std::uint16_t>(found - policy_.interfaces.begin()));
-    }
 }
 
 }  // namespace portcullis::dataplane

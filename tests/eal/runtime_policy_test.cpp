@@ -242,19 +242,6 @@ TEST(Carry, OnlyFromTheGenerationBefore) {
     EXPECT_EQ(third->carry(2, 2), 2U);
     EXPECT_EQ(third->carry(2, 3), 2U);
     EXPECT_EQ(third->carry(2, 1), kJudgeAgain);
-    EXPECT_EQ(third->carry_interface(1, 2), 1);
-    EXPECT_EQ(third->carry_interface(1, 1), kNoInterface);
-}
-
-TEST(Carry, InterfacesAreKnownByDeviceAndVlan) {
-    const auto before = build(test::small_policy(), 1);
-    Policy policy = test::small_policy();
-    std::swap(policy.interfaces[0], policy.interfaces[1]);
-    for (auto& route : policy.routes) route.interface = 1;
-    const auto now = build(policy, 2, before.get());
-    EXPECT_EQ(now->carry_interface(0, 1), 1);
-    EXPECT_EQ(now->carry_interface(1, 1), 0);
-    EXPECT_EQ(now->carry(0, 1), kJudgeAgain);
 }
 
 }  // namespace
