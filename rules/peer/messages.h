@@ -7,9 +7,15 @@
 // A request is answered by exactly one reply, or one list, with the same `sequence`. The image
 // itself never travels in a message: LoadImage carries one descriptor (SCM_RIGHTS) of a memfd sealed with
 // F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL.
+//
+// Control may have several requests under way; they may be answered in any order (a status while an
+// image is being loaded, say). In every record `interface` and `rule` are indices in the policy that
+// runs when the reply is made (Policy::interfaces, Policy::rules); what no longer exists there is
+// kNoInterface or policy::kNoRule. `protocol` is as on the wire: 6, 17, 1, 58.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
@@ -18,6 +24,7 @@ namespace portcullis::peer {
 inline constexpr std::uint32_t kMagic = 0x50434c31;  // "PCL1"
 inline constexpr std::uint16_t kVersion = 1;
 inline constexpr std::uint32_t kMaxMessageBytes = 65536;
+inline constexpr std::uint16_t kNoInterface = 0xffff;
 
 enum class Type : std::uint16_t {
     // requests, control -> data plane
