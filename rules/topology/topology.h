@@ -142,7 +142,7 @@ struct SiteRule {
     policy::Action action = policy::Action::allow;
     Zone from = Zone::internet;
     Zone to = Zone::internet;
-    std::vector<Transport> transports;  // both where a deny names no port
+    std::vector<Transport> transports;  // all three where a deny names none
     std::vector<PortRange> ports;       // destination ports; one "any" range where none is named
     std::vector<Prefix> sources;        // empty = the whole zone
     std::vector<Prefix> destinations;
@@ -168,6 +168,9 @@ struct Topology {
     ServiceSettings service_settings;
     policy::Settings settings;
     std::vector<SiteRule> site_rules;
+    // Where the sections stand, for errors about them; line 0 where a section is absent.
+    Location features_where;
+    Location partners_where;
 };
 
 }  // namespace portcullis::topology
