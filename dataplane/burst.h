@@ -42,9 +42,9 @@ struct Burst {
     std::array<PacketKind, kBurstSize> kind;
     // lookup, admit; meaningful where the packet is live afterwards
     std::array<SessionHit, kBurstSize> hit;
-    std::uint64_t missed = 0;  // bit i: no session yet, for admit
-    // translate: egress and next hop; forward: where the frame starts
-    std::array<std::uint16_t, kBurstSize> egress;  // interface of the burst's policy
+    std::uint64_t missed = 0;                      // bit i: no session yet, for admit
+    std::array<std::uint16_t, kBurstSize> egress;  // translate: interface of the burst's policy
+    std::array<std::uint16_t, kBurstSize> device;  // forward: the device that the frame leaves by
     // fates
     std::array<Fate, kBurstSize> fate;
     std::array<DropReason, kBurstSize> reason;    // dropped

@@ -103,6 +103,7 @@ class Worker {
   private:
     struct Impl;
     explicit Worker(std::unique_ptr<Impl> impl);
+    void run_command();
     std::unique_ptr<Impl> impl_;
 };
 

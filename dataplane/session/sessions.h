@@ -156,6 +156,9 @@ class Sessions {
     std::uint64_t memory_bytes() const;       // sessions, table, limits; without ports
     std::uint64_t port_memory_bytes() const;  // 2 bytes a port of each pool
 
+    // When the session ends unless another packet comes.
+    Millis expires(const Session& session) const { return session.last_seen + idle_limit(session); }
+
     // Slots are numbered [0, slots()): at least capacity() + 64.
     std::uint32_t slots() const { return static_cast<std::uint32_t>(sessions_.size()); }
     Session& at(std::uint32_t index) { return sessions_[index]; }

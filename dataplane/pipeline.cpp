@@ -1,0 +1,30 @@
+// The one place that names the stages, in order. A burst goes through each stage whole.
+#include "dataplane/pipeline.h"
+
+namespace portcullis::dataplane {
+
+namespace {
+
+constexpr Stage kStages[] = {
+    {"parse", parse},          // bounds, headers, flow key
+    {"steer", steer},          // to the worker that owns the flow
+    {"lookup", lookup},        // its session, and the state of its protocol
+    {"admit", admit},          // or the policy, for a first packet
+    {"translate", translate},  // egress, TTL, MTU, NAT
+    {"forward", forward},      // next hop, frame
+};
+
+}  // namespace
+
+std::span<const Stage> pipeline() {
+    return kStages;
+}
+
+void run_pipeline(Burst& burst, Context& context) {
+    for (const Stage& stage : kStages) {
+        stage.run(burst, context);
+        if (burst.live == 0) return;
+    }
+}
+
+}  // namespace portcullis::dataplane

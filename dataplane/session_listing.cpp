@@ -1,0 +1,75 @@
+#include "dataplane/session_listing.h"
+
+#include <algorithm>
+
+namespace portcullis::dataplane {
+
+namespace {
+
+constexpr std::uint32_t kMaxRecords = 65536;
+constexpr unsigned kSlice = 512;  // slots in one run
+
+bool matches(const Session& session, const peer::SessionQuery& query) {
+    const FlowKey& outer = session.key[0];
+    const FlowKey& inner = session.key[1];
+    if (query.protocol != 0 && query.protocol != outer.protocol) return false;
+    if (query.port != 0 && query.port != outer.source_port &&
+        query.port != outer.destination_port && query.port != inner.source_port &&
+        query.port != inner.destination_port)
+        return false;
+    if (query.address == peer::Address{}) return true;
+    const IpAddress wanted = IpAddress::from_bytes(query.address);
+    return wanted == outer.source || wanted == outer.destination || wanted == inner.source ||
+           wanted == inner.destination;
+}
+
+std::uint32_t seconds(Millis later, Millis earlier) {
+    return later <= earlier ? 0 : static_cast<std::uint32_t>((later - earlier) / 1000);
+}
+
+peer::SessionRecord record_of(const Session& session, Millis expires, unsigned worker, Millis now) {
+    const FlowKey& outer = session.key[0];
+    const FlowKey& inner = session.key[1];  // reversed: its destination is the translated source
+    peer::SessionRecord record;
+    record.source = outer.source.bytes();
+    record.destination = outer.destination.bytes();
+    record.translated_source = inner.destination.bytes();
+    record.translated_destination = inner.source.bytes();
+    record.source_port = outer.source_port;
+    record.destination_port = outer.destination_port;
+    record.translated_source_port = inner.destination_port;
+    record.translated_destination_port = inner.source_port;
+    record.protocol = outer.protocol;
+    record.nat = static_cast<std::uint8_t>(session.nat);
+    record.state = static_cast<std::uint8_t>(session.state);
+    record.worker = static_cast<std::uint16_t>(worker);
+    record.interface = outer.interface;
+    record.rule = session.rule;
+    record.idle_seconds = session.idle_seconds;
+    record.expires_seconds = seconds(expires, now);
+    record.age_seconds = seconds(now, session.started);
+    for (unsigned d = 0; d < 2; ++d) {
+        record.packets[d] = session.packets[d];
+        record.bytes[d] = session.bytes[d];
+    }
+    return record;
+}
+
+}  // namespace
+
+SessionListing::SessionListing(const peer::SessionQuery& query) : query_(query) {
+    query_.limit = std::min(query_.limit, kMaxRecords);
+    records_.reserve(query_.limit);
+}
+
+bool SessionListing::run(Worker& worker) {
+    Sessions& sessions = worker.sessions();
+    const Millis now = worker.now();
+    next_slot_ = sessions.visit(next_slot_, kSlice, [&](const Session& session) {
+        if (records_.size() < query_.limit && matches(session, query_))
+            records_.push_back(record_of(session, sessions.expires(session), worker.index(), now));
+    });
+    return next_slot_ == kNoSession || records_.size() == query_.limit;
+}
+
+}  // namespace portcullis::dataplane

@@ -1,0 +1,94 @@
+// forward: the next hop's MAC address, and the frame that leaves.
+//
+// Exits here:
+//   punt  resolve (a frame that is complete but for its destination MAC address)
+//   drop  neighbour_failed, no_route (packets of our own only: the others have their egress by now)
+#include <rte_mbuf.h>
+
+#include <cstring>
+
+#include "dataplane/stages/context.h"
+#include "dataplane/stages/wire.h"
+
+namespace portcullis::dataplane {
+
+namespace {
+
+constexpr std::uint16_t kEthernetBytes = 14, kTagBytes = 4;
+
+// Writes the Ethernet header in front of the IP packet, with a tag where the egress is a VLAN; cuts
+// Ethernet padding off behind it. There is room: parse has seen to it.
+std::uint8_t* write_frame(rte_mbuf& mbuf, const PacketView& view, std::uint16_t vlan,
+                          const MacAddress& source) {
+    std::uint8_t* at = view.l3 - kEthernetBytes - (vlan != 0 ? kTagBytes : 0);
+    std::memcpy(at + 6, source.data(), source.size());
+    std::uint8_t* type = at + 12;
+    if (vlan != 0) {
+        const std::uint16_t tag[2] = {rte_cpu_to_be_16(0x8100), rte_cpu_to_be_16(vlan)};
+        std::memcpy(type, tag, sizeof tag);
+        type += kTagBytes;
+    }
+    const std::uint16_t ethertype = rte_cpu_to_be_16(
+        view.family == Family::ipv4 ? std::uint16_t{0x0800} : std::uint16_t{0x86dd});
+    std::memcpy(type, &ethertype, sizeof ethertype);
+
+    mbuf.data_off = static_cast<std::uint16_t>(at - static_cast<std::uint8_t*>(mbuf.buf_addr));
+    mbuf.data_len = static_cast<std::uint16_t>(view.l3 + view.l3_bytes - at);
+    mbuf.pkt_len = mbuf.data_len;
+    // What reception noted (stripped VLAN, hashes) says nothing about the frame that leaves.
+    mbuf.ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT;
+    return at;
+}
+
+IpAddress destination_of(const PacketView& view) {
+    return view.family == Family::ipv4 ? load_v4(view.l3 + 16) : load_v6(view.l3 + 24);
+}
+
+// Asks the route again: the neighbour of a session has changed, or was not known until now.
+std::optional<MacAddress> find_neighbour(Burst& burst, unsigned i, Attachment at, NeighbourId& id,
+                                         Context& context) {
+    const RouteResult route = context.policy->route(destination_of(burst.view[i]));
+    id = context.neighbours->find(at, route.next_hop);
+    const auto mac = context.neighbours->resolve(id);
+    if (mac) return mac;
+    if (id != kNoNeighbour && context.neighbours->state(id) == NeighbourState::failed) {
+        burst.drop(i, DropReason::neighbour_failed);
+        return std::nullopt;
+    }
+    burst.punt(i, NoteKind::resolve, at);
+    note_of(*burst.mbuf[i]).next_hop = route.next_hop;
+    return std::nullopt;
+}
+
+void forward_one(Burst& burst, unsigned i, Context& context) {
+    Session* session = burst.hit[i].session;
+    NeighbourId none = kNoNeighbour;
+    NeighbourId& id =
+        session != nullptr ? session->neighbour[index_of(burst.hit[i].direction)] : none;
+    const std::uint16_t interface = burst.egress[i];
+    const Attachment at{context.policy->device_of(interface),
+                        context.policy->policy().interfaces[interface].vlan};
+    std::uint8_t* frame =
+        write_frame(*burst.mbuf[i], burst.view[i], at.vlan, context.macs[at.device]);
+    auto mac = context.neighbours->resolve(id);
+    if (!mac) [[unlikely]] {
+        mac = find_neighbour(burst, i, at, id, context);
+        if (!mac) return;
+    }
+    std::memcpy(frame, mac->data(), mac->size());
+    burst.device[i] = at.device;
+}
+
+}  // namespace
+
+void route_answer(Burst& burst, unsigned i, const Context& context) {
+    burst.hit[i] = {};
+    burst.egress[i] = context.policy->route(destination_of(burst.view[i])).interface;
+    if (burst.egress[i] == kNoInterface) burst.drop(i, DropReason::no_route);
+}
+
+void forward(Burst& burst, Context& context) {
+    for_each(burst.live, [&](unsigned i) { forward_one(burst, i, context); });
+}
+
+}  // namespace portcullis::dataplane

@@ -1,0 +1,65 @@
+// lookup: the session of each packet, and what its protocol's state says about the packet.
+//
+// A session of an older generation is first taken into this burst's policy (readmit.h). What has no
+// session is left to admit in `burst.missed`.
+//
+// Exits here:
+//   drop  icmp_no_session (an ICMP error about nothing that passes here), policy_changed,
+//   binding_gone,
+//         and what Sessions::track() refuses: tcp_out_of_window, tcp_closed, bad_tcp_flags, ...
+#include "dataplane/stages/context.h"
+#include "dataplane/stages/readmit.h"
+
+namespace portcullis::dataplane {
+
+namespace {
+
+// True where the session belongs to the burst's policy, or now does.
+bool is_current(Session& session, Burst& burst, unsigned i, Context& context) {
+    if (session.generation == context.policy->generation()) [[likely]]
+        return true;
+    const auto refused = readmit(session, context);
+    if (refused) burst.drop(i, *refused);
+    return !refused;
+}
+
+void follow_flow(Burst& burst, unsigned i, Context& context) {
+    const TrackResult tracked = context.sessions->track(burst.hit[i], burst.view[i], context.now);
+    switch (tracked.track) {
+        case Track::pass:
+            // Replies of an A/V session may take the path of its twin, which has not been asked
+            // yet.
+            if (is_current(*tracked.session, burst, i, context))
+                burst.hit[i] = {tracked.session, tracked.direction};
+            return;
+        case Track::drop:
+            return burst.drop(i, tracked.reason);
+        case Track::start_new:
+            burst.missed |= std::uint64_t{1} << i;
+            return;
+    }
+}
+
+void follow_error(Burst& burst, unsigned i, Context& context) {
+    const SessionHit path = context.sessions->path_of(burst.hit[i]);
+    if (is_current(*path.session, burst, i, context)) burst.hit[i] = path;
+}
+
+}  // namespace
+
+void lookup(Burst& burst, Context& context) {
+    context.sessions->lookup(burst.key.data(), burst.count, burst.live, burst.hit.data());
+    for_each(burst.live, [&](unsigned i) {
+        Session* session = burst.hit[i].session;
+        // `free`: an earlier packet of this burst has ended it.
+        const bool found = session != nullptr && session->state != SessionState::free;
+        const bool error = burst.kind[i] == PacketKind::icmp_error;
+        if (found && !is_current(*session, burst, i, context)) return;
+        if (found && !error) return follow_flow(burst, i, context);
+        if (found) return follow_error(burst, i, context);
+        if (error) return burst.drop(i, DropReason::icmp_no_session);
+        burst.missed |= std::uint64_t{1} << i;
+    });
+}
+
+}  // namespace portcullis::dataplane

@@ -1,0 +1,40 @@
+// Reading big-endian fields from packets at any alignment, and addresses into the key's form.
+#pragma once
+
+#include <rte_byteorder.h>
+
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+
+#include "rules/policy/address.h"
+
+namespace portcullis::dataplane {
+
+inline std::uint16_t load_be16(const std::uint8_t* at) {
+    std::uint16_t value;
+    std::memcpy(&value, at, sizeof value);
+    return rte_be_to_cpu_16(value);
+}
+
+inline policy::IpAddress load_v4(const std::uint8_t* at) {
+    std::array<std::uint8_t, 16> bytes{};
+    bytes[10] = bytes[11] = 0xff;
+    std::memcpy(bytes.data() + 12, at, 4);
+    return policy::IpAddress::from_bytes(bytes);
+}
+
+inline policy::IpAddress load_v6(const std::uint8_t* at) {
+    std::array<std::uint8_t, 16> bytes;
+    std::memcpy(bytes.data(), at, 16);
+    return policy::IpAddress::from_bytes(bytes);
+}
+
+// TCP flags, byte 13 of the header.
+inline constexpr std::uint8_t kFin = 0x01, kSyn = 0x02, kRst = 0x04, kAck = 0x10;
+inline std::uint8_t tcp_flags(const std::uint8_t* tcp) {
+    return tcp[13];
+}
+
+}  // namespace portcullis::dataplane
