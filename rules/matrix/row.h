@@ -72,12 +72,15 @@ struct Row {
     std::string_view from;        // as documented, in our words
     std::string_view to;
     std::string_view note;        // our own words
-    std::string_view restates;    // id of the row that this one repeats; then no openings
-    std::string_view no_rule;     // why this row makes no rule; then no openings
+    // Exactly one of the next three is not empty.
+    std::span<const std::string_view> restates;  // ids of the rows that this one repeats
+    std::string_view no_rule;                    // why this row makes no rule
     std::span<const Opening> openings;
+    // Every feature that one of the openings asks for, or those of the rows that this one repeats; sorted.
+    std::span<const std::string_view> features;
 };
 
-std::span<const Row> rows();  // ordered by document, table and number
-const Row* find(std::string_view id);
+std::span<const Row> rows();  // ordered by document, then as the document orders its tables and rows
+const Row* find(std::string_view id);  // nullptr if there is none
 
 }  // namespace portcullis::matrix
