@@ -16,12 +16,11 @@ namespace {
 using namespace policy;
 namespace po = boost::program_options;
 
-const Usage kCheckUsage{"check", "TOPOLOGY",
-                        "Reads a topology file and compiles it, changing nothing anywhere. "
-                        "Everything that is wrong goes to\n"
-                        "standard error as file:line:column: what (what to do); where nothing is, "
-                        "a summary is printed.",
-                        "Exit codes: 0 sound, 1 errors found, 2 usage."};
+const Usage kCheckUsage{
+    "check", "TOPOLOGY",
+    R"(Reads a topology file and compiles it, changing nothing anywhere. Everything that is wrong with it
+goes to standard error as file:line:column: what (what to do); where nothing is, a summary is printed.)",
+    "Exit codes: 0 sound, 1 errors found, 2 usage."};
 
 constexpr int kLabelWidth = 12;
 
@@ -123,8 +122,13 @@ int check_command(const Arguments& arguments, Streams& streams) {
         print_diagnostics(policy.error(), streams.err);
         return kNegative;
     }
-    auto& out = streams.out;
     const auto image = write_image(*policy);
+    if (const auto read = read_image(image); !read) {
+        streams.err << "this is a defect of Portcullis, please report it: " << read.error().message
+                    << '\n';
+        return kNegative;
+    }
+    auto& out = streams.out;
     Paragraph("topology", out).line() << policy->topology_name << '\n';
     Paragraph("release", out).line() << policy->release << '\n';
     print_features(cache->topology().features, out);

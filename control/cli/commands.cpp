@@ -17,14 +17,18 @@ constexpr std::array kCommands = {
 };
 
 void print_help(std::ostream& out) {
-    out << "usage: portcullis COMMAND [ARGUMENTS]\n\n"
-           "Derives the rules of a Lync perimeter from a topology file, and answers for them.\n\n"
-           "Commands:\n";
+    out << R"(usage: portcullis COMMAND [ARGUMENTS]
+
+Derives the rules of a Lync perimeter from a topology file, and answers for them.
+
+Commands:
+)";
     for (const auto& command : kCommands)
         out << "  " << std::left << std::setw(12) << command.name << command.help << '\n';
-    out << "\n'portcullis COMMAND --help' tells more.\n"
-           "Exit codes: 0 yes, 1 no (errors found, denied by an expectation, different), 2 "
-           "usage.\n";
+    out << R"(
+'portcullis COMMAND --help' tells more. Exit codes: 0 done, 1 the answer is no (errors in a topology,
+an expectation that is not met, a difference), 2 the command was not understood.
+)";
 }
 
 }  // namespace

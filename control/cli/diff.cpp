@@ -13,13 +13,12 @@ namespace {
 using namespace policy;
 namespace po = boost::program_options;
 
-const Usage kDiffUsage{"diff", "OLD NEW [--json]",
-                       "Compares what two topology files mean. Rules are told apart by their ids, "
-                       "which do not depend on\n"
-                       "their place; of those that both have, the fields that differ are shown. "
-                       "Services, interfaces and the\n"
-                       "rest of the policy are compared too. The names of the files do not matter.",
-                       "Exit codes: 0 the same, 1 different, 2 usage or errors in a topology."};
+const Usage kDiffUsage{
+    "diff", "OLD NEW [--json]",
+    R"(Compares what two topology files mean. Rules are told apart by their ids, which do not depend on
+their place; of those that both have, the fields that differ are shown. Services, interfaces and the
+rest of the policy are compared too. The names of the files do not matter.)",
+    "Exit codes: 0 the same, 1 different, 2 usage or errors in a topology."};
 
 // Parts by their name, in their order.
 using Parts = std::vector<std::pair<std::string, Json>>;

@@ -32,7 +32,8 @@ tl::expected<po::variables_map, int> parse_options(const Usage& usage,
                                                    const std::vector<Positional>& positionals,
                                                    const Arguments& arguments, Streams& streams) {
     po::options_description visible("Options", 100);
-    visible.add(options).add_options()("help,h", "print this");
+    for (const auto& option : options.options()) visible.add(option);
+    visible.add_options()("help,h", "print this");
     po::options_description hidden;
     po::positional_options_description order;
     for (const auto& positional : positionals) {

@@ -1,4 +1,5 @@
 // portcullis rules TOPOLOGY [--zone Z] [--json]
+#include <map>
 #include <ostream>
 
 #include "control/cli/command.h"
@@ -16,25 +17,24 @@ namespace {
 using namespace policy;
 namespace po = boost::program_options;
 
-const Usage kRulesUsage{"rules", "TOPOLOGY [--zone ZONE] [--json]",
-                        "Lists the rules that a topology gives, in the order in which they are "
-                        "asked: the first that matches\n"
-                        "decides, and what none matches is denied. Under each rule: why it exists, "
-                        "and the rows of the port\n"
-                        "matrix that it comes from. Rules are matched on the first packet of a "
-                        "connection; replies need none.",
-                        "Exit codes: 0 listed, 1 errors in the topology, 2 usage."};
+const Usage kRulesUsage{
+    "rules", "TOPOLOGY [--zone ZONE] [--json]",
+    R"(Lists the rules that a topology gives, by the zones that a packet's addresses tell. Of the rules of
+its zones the first that matches decides; what none matches is denied. Under each rule: why it exists,
+and the rows of the port matrix that it comes from. Rules are matched on the first packet of a
+connection; replies need none.)",
+    "Exit codes: 0 listed, 1 errors in the topology, 2 usage."};
 
 constexpr std::size_t kIndent = 2;
 constexpr std::size_t kReasonIndent = 6;
 constexpr std::size_t kPageWidth = 120;
 
 Table rule_table() {
-    return Table({{"rule", 36},
+    return Table({{"rule", 33},
                   {"proto", 5},
                   {"source", 24},
                   {"destination", 24},
-                  {"ports", 13},
+                  {"ports", 16},
                   {"nat", 4}},
                  kIndent);
 }
@@ -73,23 +73,24 @@ void print_rule(const Policy& policy, const Rule& rule, const Table& table, std:
     print_why(rows, out);
 }
 
+// A packet's addresses tell its zones, so rules of other zones never compete with one another: by
+// zones the list reads better, and within them their order is kept.
 void print_text(const Policy& policy, const std::optional<Zone>& zone, std::ostream& out) {
-    const auto table = rule_table();
-    // The order of the rules is their meaning, so a heading may come again.
-    const Rule* before = nullptr;
+    std::map<std::pair<Zone, Zone>, std::vector<const Rule*>> by_zones;
     std::size_t count = 0;
     for (const auto& rule : policy.rules) {
         if (!concerns(rule, zone)) continue;
-        if (before == nullptr || before->from != rule.from || before->to != rule.to) {
-            out << (before == nullptr ? "" : "\n") << to_string(rule.from) << " -> "
-                << to_string(rule.to) << '\n';
-            table.print_titles(out);
-        }
-        print_rule(policy, rule, table, out);
-        before = &rule;
+        by_zones[{rule.from, rule.to}].push_back(&rule);
         ++count;
     }
-    out << (count == 0 ? "" : "\n") << "outside the matrix, always allowed\n";
+    const auto table = rule_table();
+    for (const auto& [zones, rules] : by_zones) {
+        out << to_string(zones.first) << " -> " << to_string(zones.second) << '\n';
+        table.print_titles(out);
+        for (const auto* rule : rules) print_rule(policy, *rule, table, out);
+        out << '\n';
+    }
+    out << "outside the matrix, always allowed\n";
     for (const auto& builtin : policy.builtins) {
         out << std::string(kIndent, ' ') << builtin.id << '\n';
         print_why(builtin.reason, out);

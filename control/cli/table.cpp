@@ -38,7 +38,10 @@ std::vector<std::string> wrap(const std::string& text, std::size_t width) {
                 line.clear();
             }
             while (characters(word) > width) {
-                const auto cut = behind(word, width);
+                auto cut = behind(word, width);
+                // Ids are paths: a part in one piece reads better.
+                const auto slash = word.rfind('/', cut - 1);
+                if (slash != std::string::npos && slash > 0) cut = slash + 1;
                 lines.push_back(word.substr(0, cut));
                 word.erase(0, cut);
             }

@@ -17,8 +17,8 @@ class Table {
     Table(std::vector<Column> columns, std::size_t indent)
         : columns_(std::move(columns)), indent_(indent) {}
     void print_titles(std::ostream& out) const;
-    // One cell for each column. A cell breaks at its newlines and spaces, at any place where it
-    // must.
+    // One cell for each column. A cell breaks at its newlines and spaces; a longer word breaks
+    // behind a slash, or anywhere.
     void print_row(const std::vector<std::string>& cells, std::ostream& out) const;
 
   private:

@@ -20,24 +20,19 @@ namespace po = boost::program_options;
 
 const Usage kTraceUsage{
     "trace",
-    "TOPOLOGY --in ZONE --proto tcp|udp --src IP[:PORT] --dst IP:PORT [--with F] [--without F] "
-    "[--json]\n"
-    "TOPOLOGY --batch FILE|- [--with F] [--without F]",
-    "Says what would become of the first packet of a connection (TCP: a SYN) that comes in from a "
-    "zone:\n"
-    "allowed or denied, by which rule, how it is translated and where it leaves. Nothing is sent.\n"
-    "An IPv6 address is written [ADDRESS]:PORT; without a source port, 51000 is asked.\n"
-    "\n"
-    "With --batch, one JSON object a line is read and one is written for each:\n"
-    "  {\"id\":1,\"in\":\"internet\",\"proto\":\"tcp\",\"src\":\"198.51.100.25\",\"sport\":51000,\n"
-    "   "
-    "\"dst\":\"203.0.113.10\",\"dport\":443,\"without\":[\"xmpp\"],\"expect\":{\"verdict\":"
-    "\"allow\"}}\n"
-    "\"sport\", \"with\", \"without\" and \"expect\" may be left out; empty lines and lines that "
-    "begin\n"
-    "with # are skipped. \"expect\" is any part of the answer, or only \"allow\" or \"deny\".",
-    "Exit codes: 0 answered (a deny is an answer), 1 errors in the topology, malformed lines or\n"
-    "expectations that are not met, 2 usage."};
+    R"(TOPOLOGY --in ZONE --proto tcp|udp --src IP[:PORT] --dst IP:PORT [--with F] [--without F] [--json]
+TOPOLOGY --batch FILE|- [--with F] [--without F])",
+    R"(Says what would become of the first packet of a connection (TCP: a SYN) that comes in from a zone:
+allowed or denied, by which rule, how it is translated and where it leaves. Nothing is sent.
+An IPv6 address is written [ADDRESS]:PORT; without a source port, 51000 is asked.
+
+With --batch, one JSON object a line is read and one is written for each:
+  {"id":1,"in":"internet","proto":"tcp","src":"198.51.100.25","sport":51000,
+   "dst":"203.0.113.10","dport":443,"without":["xmpp"],"expect":{"verdict":"allow"}}
+"sport", "with", "without" and "expect" may be left out; empty lines and lines that begin with # are
+skipped. "expect" is any part of the answer, or only "allow" or "deny".)",
+    R"(Exit codes: 0 answered (a deny is an answer), 1 errors in the topology, malformed lines or
+expectations that are not met, 2 usage.)"};
 
 po::options_description trace_options() {
     using Names = std::vector<std::string>;

@@ -16,6 +16,8 @@ TEST(Wrap, BreaksAtSpacesAndNewlinesElseAnywhere) {
     EXPECT_EQ(wrap("one two three", 7), (Lines{"one two", "three"}));
     EXPECT_EQ(wrap("one\ntwo", 20), (Lines{"one", "two"}));
     EXPECT_EQ(wrap("abcdefghij k", 4), (Lines{"abcd", "efgh", "ij k"}));
+    EXPECT_EQ(wrap("row.01/ipv4/from-x", 12), (Lines{"row.01/ipv4/", "from-x"}));
+    EXPECT_EQ(wrap("/abcdef", 4), (Lines{"/abc", "def"}));
     EXPECT_EQ(wrap("größer größer", 6), (Lines{"größer", "größer"}));
     EXPECT_EQ(wrap("ääääää", 3), (Lines{"äää", "äää"}));
 }
