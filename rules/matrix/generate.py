@@ -240,7 +240,7 @@ class Matrix:
                         self.error(opening["node"], f"opens {key[1]} to {key[2]} as '{other['row']}' does")
 
     def features_of(self, row):
-        """Features of the row's openings, or of those that it repeats, in the order of the enum."""
+        """Features of the row's openings, or of those that it repeats; sorted."""
         found = set()
         for opening in row["openings"]:
             found |= {*opening["any-of"], *opening["all-of"]}
