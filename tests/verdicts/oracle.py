@@ -9,6 +9,7 @@ topologies only for their addresses.
     oracle.py SAMPLE.yaml --exhaustive           every pair of known hosts x every interesting port
 """
 import argparse
+import functools
 import ipaddress
 import itertools
 import json
@@ -28,6 +29,9 @@ lync2013-federation wlm multi-edge-pool cls-logging mobility-http rp-http-redire
 mobility dial-in mediation persistent-chat office-web-apps call-park response-group e911 cac rcc""".split()
 PERIMETER = ("edge-external", "rp-external", "edge-internal", "rp-internal")
 RANGE = range(50000, 60000)
+
+
+ip = functools.lru_cache(maxsize=None)(ipaddress.ip_address)
 
 
 def as_list(value):
@@ -86,7 +90,7 @@ class World:
             # An address family without a VIP is reached at the servers.
             targets = []
             for version in (4, 6):
-                of = lambda addresses: [a for a in addresses if ipaddress.ip_address(a).version == version]
+                of = lambda addresses: [a for a in addresses if ip(a).version == version]
                 targets += of(vips) or of(servers)
             if role == "director":
                 self.director_target += targets
@@ -122,13 +126,14 @@ class World:
                 (on.add if state in (True, "on") else on.discard)(name)
         return on
 
+    @functools.lru_cache(maxsize=None)
     def zone(self, text):
         """A zone's name, "own" or "bogon"."""
         if text in self.own:
             return "own"
         if text in self.rp_internal:
             return "rp-internal"
-        address = ipaddress.ip_address(text)
+        address = ip(text)
         best, best_length = "internet", -1
         for zone, networks in self.networks.items():
             for network in networks:
@@ -140,20 +145,21 @@ class World:
             return "bogon"
         return best
 
+    @functools.lru_cache(maxsize=None)
     def is_client(self, text):
-        return any(ipaddress.ip_address(text) in n for n in self.clients)
+        return any(ip(text) in n for n in self.clients)
 
     def partner(self, declared, text, when_missing):
         if declared in ("open", "any"):
             return True
         if not declared:
             return when_missing
-        return any(ipaddress.ip_address(text) in ipaddress.ip_network(n) for n in declared)
+        return any(ip(text) in ipaddress.ip_network(n) for n in declared)
 
 
 def judge(w, features, zone_in, src, dst, proto, sport, dport):
     """None = deny, else the NAT kind: decisions 1-18."""
-    if ipaddress.ip_address(src).version != ipaddress.ip_address(dst).version:
+    if ip(src).version != ip(dst).version:
         return None
     z, zd = w.zone(src), w.zone(dst)
     if z in ("own", "bogon") or z not in w.shared.get(zone_in, set()):
@@ -354,12 +360,12 @@ def expectation(w, features, zone_in, src, dst, proto, sport, dport):
     nat = judge(w, features, zone_in, src, dst, proto, sport, dport)
     if nat is None:
         return {"verdict": "deny", "nat": "none", "translated": None, "rows": []}
-    version = ipaddress.ip_address(dst).version
-    of = lambda addresses: [a for a in addresses if ipaddress.ip_address(a).version == version]
+    version = ip(dst).version
+    of = lambda addresses: [a for a in addresses if ip(a).version == version]
     translated = {"src": src, "sport": sport, "dst": dst, "dport": dport, "candidates": []}
     if nat in ("dnat", "full"):
         role = next(role for role, vips in w.vips.items() if dst in vips)
-        nodes = sorted(of(w.nodes[role]), key=ipaddress.ip_address)
+        nodes = sorted(of(w.nodes[role]), key=ip)
         translated["candidates"] = nodes
         translated["dst"] = nodes[0] if len(nodes) == 1 else None
     if nat == "full":
@@ -406,7 +412,7 @@ def exhaustive(w):
     known, strangers = hosts(w)
     number = 0
     for src, dst in itertools.product(known + strangers, repeat=2):
-        if src == dst or ipaddress.ip_address(src).version != ipaddress.ip_address(dst).version:
+        if src == dst or ip(src).version != ip(dst).version:
             continue
         zone = w.zone(src)
         zone_in = zone if zone in w.shared else "internet"
@@ -428,7 +434,7 @@ def sampled(w, seed, count):
     while number < count:
         src, dst = rng.choice(everyone), rng.choice(everyone)
         if src == dst or rng.random() < 0.97 and \
-                ipaddress.ip_address(src).version != ipaddress.ip_address(dst).version:
+                ip(src).version != ip(dst).version:
             continue
         features = rng.choice(sets)
         zone = w.zone(src)
