@@ -326,7 +326,7 @@ def inside(w, f, src, dst, proto, dport):
             if tcp and dport == 445 and dst in w.cms_servers:
                 return True
         if "mediation" in f and dst in w.collocated and tcp:
-            if dport == 5070 and src in front_ends or dport in (5067, 5068) and src in w.gateways:
+            if dport == 5070 and src in front_ends or dport in (5067, 5068) and (src in w.gateways or server):
                 return True
     if dst in w.pool_vips["front-end"] and tcp and on:
         hardware = (5061, 444, 135, 80, 8080, 443, 4443, 5072, 5073, 5075, 5076, 5071, 5080, 448)
@@ -341,7 +341,9 @@ def inside(w, f, src, dst, proto, dport):
         if dst in mediation:
             if 49152 <= dport <= 57500 and (server or client):
                 return True
-            if tcp and (dport == 5070 and src in front_ends or dport in (5067, 5068) and src in w.gateways):
+            # "Everything the role table lists" between servers; only 5070 is said to be for Front Ends alone.
+            if tcp and (dport == 5070 and src in front_ends or
+                        dport in (5067, 5068) and (src in w.gateways or server)):
                 return True
         if (tcp and dst in w.pool_vips["mediation"] and w.mode[dst] == "hardware" and dport == 5070 and
                 src in front_ends):
