@@ -1,0 +1,56 @@
+#include "dataplane/ledger.h"
+
+#include "dataplane/peer/message.h"
+
+namespace portcullis::dataplane {
+
+void RuleLedger::retire(const ActivePolicy& policy) {
+    const auto& rules = policy.policy->policy().rules;
+    for (std::uint32_t i = 0; i < rules.size(); ++i)
+        if (const std::uint64_t hits = policy.hits.total(i); hits != 0)
+            totals_[rules[i].id] += hits;
+}
+
+std::vector<peer::RuleRecord> RuleLedger::list(const ActivePolicy& active) const {
+    const auto& rules = active.policy->policy().rules;
+    std::vector<peer::RuleRecord> records(rules.size());
+    for (std::uint32_t i = 0; i < rules.size(); ++i) {
+        const auto before = totals_.find(rules[i].id);
+        records[i].rule = i;
+        records[i].hits = active.hits.total(i) + (before == totals_.end() ? 0 : before->second);
+    }
+    return records;
+}
+
+void DenyLedger::add(const DenySample& sample) {
+    samples_.push_back(sample);
+    if (samples_.size() <= kCapacity) return;
+    const std::uint32_t lost = samples_.front().suppressed + 1;
+    samples_.pop_front();
+    samples_.front().suppressed += lost;
+}
+
+std::vector<peer::DenyRecord> DenyLedger::take(const ActivePolicy* active) {
+    std::vector<peer::DenyRecord> records;
+    records.reserve(samples_.size());
+    for (const DenySample& sample : samples_) {
+        const Attachment at = attachment_of(sample.key.interface);
+        const bool same = active != nullptr && active->policy->generation() == sample.generation;
+        peer::DenyRecord& record = records.emplace_back();
+        record.unix_ms = unix_ms_at_zero_ + sample.when;
+        record.source = sample.key.source.bytes();
+        record.destination = sample.key.destination.bytes();
+        record.source_port = sample.key.source_port;
+        record.destination_port = sample.key.destination_port;
+        record.protocol = sample.key.protocol;
+        record.interface = active == nullptr ? peer::kNoInterface
+                                             : active->policy->interface_of(at.device, at.vlan);
+        record.rule = same ? sample.rule : policy::kNoRule;
+        record.suppressed = sample.suppressed;
+        set_text(record.reason, to_string(sample.reason));
+    }
+    samples_.clear();
+    return records;
+}
+
+}  // namespace portcullis::dataplane

@@ -1,0 +1,46 @@
+// What main remembers beyond one policy: rule hits by id, and the sampled denies nobody has
+// fetched.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "dataplane/active_policy.h"
+#include "dataplane/clock.h"
+#include "rules/peer/messages.h"
+
+namespace portcullis::dataplane {
+
+// Hits survive reloads: when a policy is replaced its counts are added to the totals of its rules'
+// ids.
+class RuleLedger {
+  public:
+    void retire(const ActivePolicy& policy);
+    // One record a rule of the running policy.
+    std::vector<peer::RuleRecord> list(const ActivePolicy& active) const;
+
+  private:
+    std::unordered_map<std::string, std::uint64_t> totals_;
+};
+
+class DenyLedger {
+  public:
+    static constexpr std::size_t kCapacity = 4096;
+
+    // `unix_ms_at_zero`: wall clock of the data plane's millisecond 0.
+    explicit DenyLedger(std::uint64_t unix_ms_at_zero) : unix_ms_at_zero_(unix_ms_at_zero) {}
+
+    // Keeps a sample; when nobody fetches them the oldest give way, and are counted in
+    // `suppressed`.
+    void add(const DenySample& sample);
+    std::vector<peer::DenyRecord> take(const ActivePolicy* active);
+
+  private:
+    std::deque<DenySample> samples_;
+    std::uint64_t unix_ms_at_zero_;
+};
+
+}  // namespace portcullis::dataplane

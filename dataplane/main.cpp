@@ -1,0 +1,139 @@
+// portcullis-dataplane --config FILE
+//
+// Starts in this order, and ends with one line and exit code 1 at the first thing that fails:
+// configuration, DPDK, devices, workers (without a policy: everything is dropped), the last good
+// policy, the peer link. Then it gives up root and runs until SIGTERM or SIGINT.
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+
+#include <boost/program_options.hpp>
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+
+#include "dataplane/config.h"
+#include "dataplane/engine.h"
+#include "dataplane/keys.h"
+#include "dataplane/main_thread.h"
+#include "dataplane/privileges.h"
+#include "nic/eal.h"
+#include "nic/log.h"
+#include "nic/machine.h"
+
+namespace portcullis::dataplane {
+namespace {
+
+namespace po = boost::program_options;
+
+int fail(const std::string& why) {
+    std::fprintf(stderr, "portcullis-dataplane: %s\n", why.c_str());
+    return 1;
+}
+
+void set_up_log(const std::string& level) {
+    auto log = spdlog::stderr_logger_mt("dataplane");
+    log->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+    log->set_level(spdlog::level::from_str(level));
+    log->flush_on(spdlog::level::trace);
+    spdlog::set_default_logger(std::move(log));
+    // What is an error to a library is a detail to the operator, who gets our own sentence.
+    nic::route_log([](unsigned, std::string_view line) { spdlog::debug("dpdk: {}", line); });
+}
+
+// Blocked before any thread starts, so that only the event loop sees them.
+FileDescriptor take_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+    return FileDescriptor(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+void stop_on_signal(EventLoop& loop, int signals) {
+    loop.watch(signals, EPOLLIN, [&loop, signals](std::uint32_t) {
+        signalfd_siginfo info{};
+        while (read(signals, &info, sizeof info) == sizeof info) {
+            if (info.ssi_signo == SIGHUP) continue;
+            spdlog::info("stopping on signal {}", info.ssi_signo);
+            loop.stop();
+        }
+    });
+}
+
+nic::EalOptions eal_options(const Config& config) {
+    nic::EalOptions options;
+    options.main_core = config.main_core;
+    options.worker_cores = config.cores;
+    options.workers_spin = !config.idle_sleep;
+    options.memory_mib = config.memory_mib;
+    options.huge = config.huge;
+    for (const nic::DeviceConfig& device : config.devices)
+        if (!device.pci.empty()) options.pci.push_back(device.pci);
+    return options;
+}
+
+int serve(const Config& config) {
+    const FileDescriptor signals = take_signals();
+    const auto rendezvous_key = stored_rendezvous_key(config.state_dir);
+    if (!rendezvous_key) return fail(rendezvous_key.error());
+    if (const auto eal = nic::start_eal(eal_options(config)); !eal) return fail(eal.error());
+    auto engine = Engine::start(config, *rendezvous_key);
+    if (!engine) return fail(engine.error());
+    for (const nic::Device& device : (*engine)->devices())
+        spdlog::info("device {}: {}, {} RX and {} TX queues, RSS {}, MTU {}, link {}", device.name,
+                     device.driver, device.rx_queues, device.tx_queues, device.rss ? "on" : "off",
+                     device.mtu, nic::link_of(device).up ? "up" : "down");
+
+    EventLoop loop;
+    MainThread main(config, **engine, loop);
+    main.load_last_good();
+    if (const auto opened = main.open_peer_link(); !opened) return fail(opened.error());
+    if (!config.user.empty())
+        if (const auto dropped = drop_privileges(config.user); !dropped)
+            return fail(dropped.error());
+    stop_on_signal(loop, signals.get());
+    spdlog::info("ready: {} workers, {} devices, peer link at {}", config.workers,
+                 config.devices.size(), config.peer_socket);
+    main.run();
+    return 0;
+}
+
+int run(int argc, char** argv) {
+    po::options_description options("portcullis-dataplane --config FILE\n\nOptions");
+    options.add_options()("config", po::value<std::string>(),
+                          "the file to read (see dataplane.conf.example)")("help", "this text");
+    po::variables_map given;
+    try {
+        po::store(po::parse_command_line(argc, argv, options), given);
+    } catch (const po::error& error) {
+        return fail(std::string(error.what()) + "; try --help");
+    }
+    if (given.contains("help")) {
+        std::cout << options;
+        return 0;
+    }
+    if (!given.contains("config")) return fail("which configuration? say --config FILE");
+    const auto path = given["config"].as<std::string>();
+    std::ifstream file(path);
+    if (!file) return fail(path + ": cannot be read");
+    const auto config = read_config(file, path, nic::usable_cores());
+    if (!config) {
+        for (const std::string& error : config.error()) std::fprintf(stderr, "%s\n", error.c_str());
+        return 1;
+    }
+    set_up_log(config->log_level);
+    const int result = serve(*config);
+    if (result == 0) nic::stop_eal();
+    return result;
+}
+
+}  // namespace
+}  // namespace portcullis::dataplane
+
+int main(int argc, char** argv) {
+    return portcullis::dataplane::run(argc, argv);
+}
