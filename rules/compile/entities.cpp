@@ -318,7 +318,7 @@ std::string_view phrase(Entity entity) {
         case Entity::director_vip_dns:
             return "Director VIPs";
         case Entity::director_target:
-            return "the Directors' balancer or single host";
+            return "Director VIPs or single Directors";
         case Entity::front_end:
             return "Front End servers";
         case Entity::front_end_vip:
@@ -326,7 +326,7 @@ std::string_view phrase(Entity entity) {
         case Entity::front_end_vip_dns:
             return "Front End pool VIPs";
         case Entity::front_end_target:
-            return "Front End pools";
+            return "Front End pools by their VIP, or servers of pools without one";
         case Entity::cms_server:
             return "servers of the Central Management store's pool";
         case Entity::cms_vip:

@@ -22,8 +22,8 @@ struct EntityGroup {
 };
 std::vector<EntityGroup> group(std::span<const matrix::Entity> entities);
 
-// Why a rule exists: "Internet hosts reach SIP (443/tcp) on the Access VIP; full NAT to edge1,
-// edge2."
+// Why a rule exists: "Internet hosts may reach the Access VIP for SIP (443/tcp); full NAT to edge1
+// and edge2."
 std::string sentence(const matrix::Row& row, const EntityGroup& from, const EntityGroup& to,
                      const policy::Policy& policy, const policy::Rule& rule);
 

@@ -61,9 +61,10 @@ std::string sentence(const matrix::Row& row, const EntityGroup& from, const Enti
     // Only ASCII letters stand at the front of a phrase.
     if (out.front() >= 'a' && out.front() <= 'z')
         out.front() = static_cast<char>(out.front() - 'a' + 'A');
-    const auto application = row.application.empty() ? "" : concat(row.application, " ");
-    out.append(concat(" may start ", application, "(", port_phrase(rule), ") to ", to.phrase(),
-                      nat_text(policy, rule), "."));
+    const auto purpose = row.application.empty()
+                             ? concat(" on ", port_phrase(rule))
+                             : concat(" for ", row.application, " (", port_phrase(rule), ")");
+    out.append(concat(" may reach ", to.phrase(), purpose, nat_text(policy, rule), "."));
     return out;
 }
 

@@ -45,7 +45,7 @@ TEST(MatrixRules, OneRuleForEachFamilyInWhichBothEndsHaveAddresses) {
     EXPECT_EQ(rule.idle_seconds, 1800U);
     EXPECT_EQ(rule.rows, (Texts{"t.1"}));
     EXPECT_EQ(rule.reason,
-              "Internet hosts may start SIP (5061/tcp) to the Access VIP; full NAT to edge1 and "
+              "Internet hosts may reach the Access VIP for SIP (5061/tcp); full NAT to edge1 and "
               "edge2.");
     EXPECT_EQ(policy.rules[2].sources, (Prefixes{net("10.30.2.11"), net("10.30.2.12")}));
     EXPECT_EQ(policy::find_defect(policy), std::nullopt);
