@@ -15,10 +15,11 @@ using policy::Zone;
 namespace {
 
 // The lists are sorted and their prefixes disjoint: the last one ends last.
-void bound(const std::vector<Prefix>& prefixes, Family family, IpAddress& first, IpAddress& last) {
+void bound(const std::vector<Prefix>& prefixes, Family family, RuleIndex::Key& first,
+           RuleIndex::Key& last) {
     const auto all = Prefix::all(family);
-    first = prefixes.empty() ? all.address() : prefixes.front().address();
-    last = last_address(prefixes.empty() ? all : prefixes.back());
+    first = RuleIndex::key_of(prefixes.empty() ? all.address() : prefixes.front().address());
+    last = RuleIndex::key_of(last_address(prefixes.empty() ? all : prefixes.back()));
 }
 
 }  // namespace
@@ -33,11 +34,13 @@ bool RuleIndex::Box::contains(const Box& other) const {
            source_last >= other.source_last;
 }
 
-bool RuleIndex::Box::contains(const FirstPacket& packet) const {
-    return destination_ports.contains(packet.destination_port) &&
-           source_ports.contains(packet.source_port) && destination_first <= packet.destination &&
-           destination_last >= packet.destination && source_first <= packet.source &&
-           source_last >= packet.source;
+RuleIndex::Key RuleIndex::key_of(const IpAddress& address) {
+    Key key;
+    for (unsigned i = 0; i < 8; ++i) {
+        key.high = key.high << 8 | address.bytes()[i];
+        key.low = key.low << 8 | address.bytes()[8 + i];
+    }
+    return key;
 }
 
 RuleIndex::Box RuleIndex::box_of(const Policy& policy, std::uint32_t rule) {
@@ -49,6 +52,18 @@ RuleIndex::Box RuleIndex::box_of(const Policy& policy, std::uint32_t rule) {
     bound(given.sources, given.family, box.source_first, box.source_last);
     bound(given.destinations, given.family, box.destination_first, box.destination_last);
     return box;
+}
+
+RuleIndex::Box RuleIndex::box_of(const FirstPacket& packet) {
+    const auto source = key_of(packet.source);
+    const auto destination = key_of(packet.destination);
+    return {policy::kNoRule,
+            {packet.source_port, packet.source_port},
+            {packet.destination_port, packet.destination_port},
+            source,
+            source,
+            destination,
+            destination};
 }
 
 std::size_t RuleIndex::slot(Transport transport, Family family, Zone from, Zone to) {
@@ -85,8 +100,9 @@ policy::Witness Decider::decide(const FirstPacket& packet) const {
     const auto source = classify(policy_, packet.source);
     if (source_refused(policy_, packet.interface, source)) return out;
     const auto destination = classify(policy_, packet.destination);
+    const auto point = RuleIndex::box_of(packet);
     for (const auto& box : index_.bucket(packet.transport, family, source.zone, destination.zone)) {
-        if (!box.contains(packet)) continue;
+        if (!box.contains(point)) continue;
         const auto& rule = policy_.rules[box.rule];
         if (!covers(rule, packet, source, destination)) continue;
         out.allow = rule.action == policy::Action::allow;

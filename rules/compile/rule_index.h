@@ -14,19 +14,27 @@ namespace portcullis::compile {
 
 class RuleIndex {
   public:
+    // An address as a number, for quick comparisons.
+    struct Key {
+        std::uint64_t high = 0;
+        std::uint64_t low = 0;
+        friend auto operator<=>(const Key&, const Key&) = default;
+    };
+    static Key key_of(const policy::IpAddress& address);
+
     // The smallest ranges around what a rule matches.
     struct Box {
         std::uint32_t rule = 0;
         policy::PortRange source_ports;
         policy::PortRange destination_ports;
-        policy::IpAddress source_first, source_last;
-        policy::IpAddress destination_first, destination_last;
+        Key source_first, source_last;
+        Key destination_first, destination_last;
         bool contains(const Box& other) const;
-        bool contains(const policy::FirstPacket& packet) const;
     };
     using Bucket = std::vector<Box>;
 
     static Box box_of(const policy::Policy& policy, std::uint32_t rule);
+    static Box box_of(const policy::FirstPacket& packet);  // around the packet itself; no rule
     // Rules are added in their order.
     void add(const policy::Policy& policy, std::uint32_t rule);
     // What was added of one transport, family and pair of zones, in order.
