@@ -13,13 +13,15 @@ namespace portcullis::dataplane {
 // Made once by main, after rte_eal_init() and before any thread starts; a copy for each thread.
 class Clock {
   public:
-    Clock() : start_(rte_rdtsc()), cycles_per_ms_(rte_get_tsc_hz() / 1000) {}
+    // `already` milliseconds are taken to have passed: tests use it.
+    explicit Clock(Millis already = 0)
+        : cycles_per_ms_(rte_get_tsc_hz() / 1000), start_(rte_rdtsc() - already * cycles_per_ms_) {}
     // Starts at 1, so that 0 can mean "never".
     Millis now() const { return 1 + (rte_rdtsc() - start_) / cycles_per_ms_; }
 
   private:
-    std::uint64_t start_;
     std::uint64_t cycles_per_ms_;
+    std::uint64_t start_;
 };
 
 // For how long after the start mid-stream TCP is picked up, or answered with a RST (ARCHITECTURE

@@ -19,18 +19,20 @@ inline constexpr MacAddress kBroadcastMac{0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
 inline Bytes ethernet(const MacAddress& destination, const MacAddress& source, std::uint16_t vlan,
                       std::uint16_t ethertype, const Bytes& payload) {
-    Bytes frame(destination.begin(), destination.end());
-    frame.insert(frame.end(), source.begin(), source.end());
+    Bytes frame;
+    frame.reserve(18 + payload.size());
     const auto add16 = [&](unsigned value) {
         frame.push_back(static_cast<std::uint8_t>(value >> 8));
         frame.push_back(static_cast<std::uint8_t>(value));
     };
+    for (const std::uint8_t byte : destination) frame.push_back(byte);
+    for (const std::uint8_t byte : source) frame.push_back(byte);
     if (vlan != 0) {
         add16(0x8100);
         add16(vlan);
     }
     add16(ethertype);
-    frame.insert(frame.end(), payload.begin(), payload.end());
+    for (const std::uint8_t byte : payload) frame.push_back(byte);
     return frame;
 }
 
