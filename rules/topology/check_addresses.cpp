@@ -120,7 +120,8 @@ void check_site_rules(const ZoneMap& zones, ZoneSet present, Reading& reading) {
             reading.errors.add(
                 prefix.where,
                 prefix.path + ": " + prefix.prefix.to_string() + " is not wholly in zone " +
-                    std::string(policy::to_string(zone)) + " but in " + zone_names(here),
+                    std::string(policy::to_string(zone)) +
+                    (here.contains(Zone::internet) ? "" : ", but in " + zone_names(here)),
                 "name networks of the rule's own zone, or change the zone");
     }
 }

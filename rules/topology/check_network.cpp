@@ -21,8 +21,9 @@ void check_vlans(Reading& reading) {
         const auto [other, added] = taken.emplace(
             std::pair<std::string_view, unsigned>(interface.device, interface.vlan), &interface);
         if (added) continue;
-        const std::string what =
-            interface.vlan == 0 ? "untagged frames" : "VLAN " + std::to_string(interface.vlan);
+        const std::string what = interface.vlan == 0
+                                     ? "untagged frames"
+                                     : "frames of VLAN " + std::to_string(interface.vlan);
         reading.errors.add(interface.where,
                            "interfaces." + interface.name + ": " + what + " of device " +
                                interface.device + " belong to interface " + other->second->name +
@@ -166,12 +167,12 @@ void check_gateways(Reading& reading) {
         }
         const auto [first, added] = routed.emplace(route.prefix, route.where);
         if (!added)
-            errors.add(placed.where,
+            errors.add(route.where,
                        placed.path + ": there is a route to " + route.prefix.to_string() +
                            " already, in line " + std::to_string(first->second.line),
                        "keep one of the two; an interface's gateway is a default route");
         if (const auto direct = connected.find(route.prefix); direct != connected.end())
-            errors.add(placed.where,
+            errors.add(route.where,
                        placed.path + ": " + route.prefix.to_string() +
                            " is connected to interface " +
                            topology.interfaces[direct->second->interface].name,

@@ -165,8 +165,7 @@ std::optional<std::size_t> read_word(const Field& field, Words words, Reporter& 
     const auto found = std::find(words.begin(), words.end(), *text);
     if (found != words.end()) return static_cast<std::size_t>(found - words.begin());
     std::string hint = "write " + alternatives(words);
-    if (words.size() > 2)
-        hint += "; the nearest is " + quote(nearest(*text, words));
+    if (words.size() > 2) hint = "the nearest is " + quote(nearest(*text, words)) + "; " + hint;
     errors.add(field.node->where, field.path + ": " + quote(*text) + " is not known here",
                std::move(hint));
     return std::nullopt;
