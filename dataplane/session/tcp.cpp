@@ -5,9 +5,12 @@
 namespace portcullis::dataplane {
 namespace {
 
-constexpr std::uint32_t kMinAckWindow = 66000;  // of bound IV: a full unscaled window and a segment
-constexpr std::uint8_t kUnknownScale = 14;      // picked up: the largest there is (RFC 7323 2.3)
+constexpr std::uint32_t kAckSlack = 66000;  // of bound IV: a full unscaled window and a segment
+constexpr std::uint8_t kUnknownScale = 14;  // picked up: the largest there is (RFC 7323 2.3)
 constexpr std::uint32_t kUnknownWindow = 0xffffU << kUnknownScale;
+// In units of that scale: windows granted before the restart may have been larger than later ones
+// say (a SYN's is not scaled, scaling rounds down), by less than an unscaled window.
+constexpr std::uint16_t kUnknownMinWindow = (kAckSlack >> kUnknownScale) + 1;
 
 std::uint32_t window_of(const TcpSide& side) {
     return std::max(std::uint32_t{1}, std::uint32_t{side.max_window} << side.window_scale);
@@ -34,9 +37,8 @@ bool in_window(const TcpSide& sender, const TcpSide& receiver, const TcpSegment&
     if (tcp_before(sender.max_end + 1, segment.end())) return false;                    // I
     if (tcp_before(segment.end(), sender.end - window_of(receiver) - 1)) return false;  // II
     if (!segment.has(kTcpAck)) return true;
-    if (tcp_before(receiver.end, segment.ack)) return false;  // III
-    return !tcp_before(segment.ack,
-                       receiver.end - std::max(kMinAckWindow, window_of(sender)));  // IV
+    if (tcp_before(receiver.end, segment.ack)) return false;                        // III
+    return !tcp_before(segment.ack, receiver.end - window_of(sender) - kAckSlack);  // IV
 }
 
 // Takes over what an accepted segment says.
@@ -136,8 +138,12 @@ TcpVerdict track_syn(const Session& session, Direction direction, const TcpSegme
     }
     if (session.state == SessionState::closing) return TcpVerdict::start_new;
     if (direction == Direction::responder) return TcpVerdict::out_of_window;
+    // Its sender has finished, so this may be its next connection; but a sequence from the past is
+    // more likely the old SYN, late. If it is not, the challenge ACK of the other end, which has
+    // not finished, leads to a reset and to the next SYN.
     if (session.state == SessionState::fin_wait && (sender.flags & kTcpSideFin) != 0)
-        return TcpVerdict::start_new;
+        return tcp_before(segment.sequence, sender.acked) ? TcpVerdict::pass_unproven
+                                                          : TcpVerdict::start_new;
     if (tcp_between(sender.acked, segment.sequence, sender.max_end))
         return TcpVerdict::out_of_window;
     return TcpVerdict::pass_unproven;
@@ -168,8 +174,8 @@ TcpVerdict track_picked_up(Session& session, Direction direction, const TcpSegme
     raise(receiver.end, segment.ack);
     if (direction == Direction::responder) {
         sender.flags |= kTcpSideSeen;
-        receiver.max_end =
-            receiver.end;  // was a guess: from here on it is what the responder grants
+        // Was a guess; from here on it is what the responder grants.
+        receiver.max_end = receiver.end + kAckSlack;
     }
     learn(sender, receiver, segment);
     if (segment.has(kTcpFin)) sender.flags |= kTcpSideFin;
@@ -243,13 +249,14 @@ void tcp_pick_up(Session& session, const TcpSegment& segment) {
     initiator.end = segment.end();
     initiator.max_end = segment.end() + kUnknownWindow;
     initiator.acked = segment.sequence;
-    initiator.max_window = segment.window;
+    initiator.max_window = std::max(segment.window, kUnknownMinWindow);
     initiator.window_scale = kUnknownScale;
     initiator.flags = kTcpSideSeen;
     if (segment.has(kTcpFin)) initiator.flags |= kTcpSideFin;
     TcpSide responder;
     responder.end = responder.acked = segment.ack;
     responder.max_end = segment.ack + window_of(initiator);
+    responder.max_window = kUnknownMinWindow;
     responder.window_scale = kUnknownScale;
     session.protocol.tcp[0] = initiator;
     session.protocol.tcp[1] = responder;

@@ -1,16 +1,18 @@
 // TCP state and window tracking of a session (RFC 793, RFC 7323, RFC 5961).
 //
-// A segment passes if, as seen half way between the ends, (van Rooij, "Real Stateful TCP Packet
-// Filtering in IP Filter", 2001)
+// A segment passes if, as seen half way between the ends (van Rooij, "Real Stateful TCP Packet
+// Filtering in IP Filter", 2001),
 //
-//   I    its end is not beyond what the receiver has granted:      end <= sender.max_end (+ 1)
-//   II   it is not older than one window of the receiver:          end >= sender.end -
-//   window(receiver) - 1 III  it acknowledges nothing that has not been sent:           ack <=
-//   receiver.end IV   its acknowledgement is not older than one window:         ack >= receiver.end
-//   - max(66000, window(sender))
+// clang-format off
+//   I    it is not beyond what the receiver has granted:   end <= sender.max_end + 1
+//   II   it is not older than the receiver's window:       end >= sender.end - window(receiver) - 1
+//   III  it acknowledges nothing that was not sent:        ack <= receiver.end
+//   IV   nor what was acknowledged long ago:               ack >= receiver.end - window(sender) - 66000
+// clang-format on
 //
 // The one byte beyond in I lets zero-window probes and a FIN behind a full window pass, the one in
-// II keepalives (sequence = end - 1). Whatever fails changes no state.
+// II keepalives (sequence = end - 1), the 66000 in IV acknowledgements that newer ones have
+// overtaken. Whatever fails changes no state.
 //
 // RST changes the state only where its sequence is exactly what the receiver expects, as far as can
 // be told here: all that has been sent, or all that has been acknowledged. Another one inside the
