@@ -52,7 +52,7 @@ struct TcpSide {
 };
 
 // Outstanding STUN requests of an A/V session: fingerprints of the last transaction ids (RFC 5389
-// section 6), a ring whose next place to write is Session::stun_next. 0 is an empty place.
+// section 6), the newest first, then those that have been answered, then zeros.
 struct StunTransactions {
     std::array<std::uint32_t, 8> ids{};
 };
@@ -71,7 +71,6 @@ struct alignas(64) Session {
     bool twin_last = false;       // the last inbound packet came on the twin's path
     std::uint8_t table_keys = 0;  // bit d: the table finds this session by key[d]
     std::uint8_t shared_key = 0;  // index of the key that this session and its twin have in common
-    std::uint8_t stun_next = 0;   // ring position of StunTransactions
     Millis last_seen = 0;
 
     union Protocol {

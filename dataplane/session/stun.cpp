@@ -47,20 +47,30 @@ StunMessage read_stun(const PacketView& udp) {
 }
 
 void stun_remember(Session& session, std::uint32_t fingerprint) {
-    if (stun_outstanding(session, fingerprint)) return;  // sent again
     auto& ids = session.protocol.stun.ids;
-    ids[session.stun_next] = fingerprint;
-    session.stun_next = static_cast<std::uint8_t>((session.stun_next + 1) % ids.size());
+    auto at = std::find(ids.begin(), ids.end(), fingerprint);  // sent again
+    if (at == ids.end()) --at;
+    *at = fingerprint;
+    std::rotate(ids.begin(), at, at + 1);
+}
+
+void stun_answered(Session& session, std::uint32_t fingerprint) {
+    auto& ids = session.protocol.stun.ids;
+    const auto at = std::find(ids.begin(), ids.end(), fingerprint);
+    if (at != ids.end()) std::rotate(at, at + 1, std::find(at, ids.end(), 0U));
 }
 
 void stun_forget(Session& session, std::uint32_t fingerprint) {
-    for (std::uint32_t& id : session.protocol.stun.ids)
-        if (id == fingerprint) id = 0;
+    auto& ids = session.protocol.stun.ids;
+    const auto at = std::find(ids.begin(), ids.end(), fingerprint);
+    if (at == ids.end()) return;
+    *at = 0;
+    std::rotate(at, at + 1, ids.end());
 }
 
 bool stun_outstanding(const Session& session, std::uint32_t fingerprint) {
     const auto& ids = session.protocol.stun.ids;
-    return std::find(ids.begin(), ids.end(), fingerprint) != ids.end();
+    return fingerprint != 0 && std::find(ids.begin(), ids.end(), fingerprint) != ids.end();
 }
 
 }  // namespace portcullis::dataplane

@@ -21,7 +21,11 @@ struct StunMessage {
 // all else.
 StunMessage read_stun(const PacketView& udp);
 
+// A request has passed on this session's path. The oldest gives its place, one that has been
+// answered before any other.
 void stun_remember(Session& session, std::uint32_t fingerprint);
+// Its answer has passed. A request sent twice is answered twice, so it is not forgotten yet.
+void stun_answered(Session& session, std::uint32_t fingerprint);
 void stun_forget(Session& session, std::uint32_t fingerprint);
 bool stun_outstanding(const Session& session, std::uint32_t fingerprint);
 

@@ -88,17 +88,20 @@ void Sessions::note_inbound(Session& session, const PacketView& packet) {
 TrackResult Sessions::track_datagram(Session& session, Direction direction,
                                      const PacketView& packet, Millis now) {
     SessionHit by{&session, direction};
+    Session* twin = twin_of(session);
     if (dataplane::index_of(direction) != session.shared_key) {
         note_inbound(session, packet);
-    } else if (Session* twin = twin_of(session)) {
+    } else if (is_protocol(session, policy::Transport::udp) &&
+               (twin != nullptr || session.av_path)) {
         by = path_of(by);
         const StunMessage message = read_stun(packet);
         if (message.kind == StunMessage::Kind::response) {
             const bool here = stun_outstanding(session, message.fingerprint);
-            const bool there = stun_outstanding(*twin, message.fingerprint);
+            const bool there = twin != nullptr && stun_outstanding(*twin, message.fingerprint);
             if (here != there)
                 by = here ? SessionHit{&session, direction}
                           : SessionHit{twin, static_cast<Direction>(twin->shared_key)};
+            stun_answered(*by.session, message.fingerprint);
         }
     }
     Session& path = *by.session;
