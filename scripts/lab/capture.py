@@ -1,0 +1,84 @@
+"""What the wires carried: tcpdump on every device's far end, read back by tshark, which also verifies
+each checksum.
+"""
+import csv
+import dataclasses
+import io
+import os
+import signal
+import time
+
+from .network import LabError, run, wait_until
+
+FIELDS = ["frame.time_epoch", "ip.src", "ipv6.src", "ip.dst", "ipv6.dst", "tcp.srcport", "udp.srcport", "tcp.dstport",
+          "udp.dstport", "ip.checksum.status", "tcp.checksum.status", "udp.checksum.status", "tcp.flags.syn",
+          "tcp.flags.ack", "frame.protocols"]
+CHECK = [o for name in ("ip.check_checksum", "tcp.check_checksum", "udp.check_checksum") for o in ("-o", f"{name}:TRUE")]
+BAD, GOOD, UNVERIFIED = "0", "1", "2"
+
+
+@dataclasses.dataclass
+class Packet:
+    time: float
+    proto: str  # tcp, udp, other
+    src: str
+    sport: int
+    dst: str
+    dport: int
+    checksums_good: bool
+    first: bool  # may start a connection: a SYN without ACK, or UDP
+
+    def tuple(self):
+        return f"{self.proto} {endpoint(self.src, self.sport)} > {endpoint(self.dst, self.dport)}"
+
+
+def endpoint(address, port):
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+class Wires:
+    """Captures of all devices of a Site, while in its context."""
+
+    def __init__(self, site):
+        self.site = site
+        self.points = {"wan": (site.internet, "eth0"), "lan": (site.corporate, "eth0")}
+        for device in {b.removeprefix("br-") for b in site.bridges.values()}:
+            self.points[device] = (site.switch, device)
+        self.processes = {}
+
+    def path(self, device):
+        return os.path.join(self.site.directory, f"{device}.pcap")
+
+    def __enter__(self):
+        for device, (host, name) in self.points.items():
+            process = host.start(f"tcpdump-{device}", "tcpdump", "-n", "-U", "--immediate-mode", "-B", "16384", "-s", "200",
+                                 "-i", name, "-w", self.path(device))
+            self.processes[device] = process
+        for device, process in self.processes.items():
+            wait_until(lambda p=process: "listening on" in p.output(), f"tcpdump on {device}")
+        return self
+
+    def __exit__(self, *exc):
+        self.stop()
+
+    def stop(self):
+        time.sleep(0.2)
+        for process in self.processes.values():
+            process.stop(signal.SIGINT)
+
+    def packets(self, device):
+        """Everything seen on a device, in order; ARP, ND and the like as proto "other"."""
+        result = run("tshark", "-n", "-r", self.path(device), *CHECK, "-T", "fields", "-E", "separator=,", "-E", "occurrence=f",
+                     *[a for f in FIELDS for a in ("-e", f)], check=False)
+        if result.returncode != 0 and "cut short" not in result.stderr:
+            raise LabError(f"tshark on {self.path(device)}: {result.stderr.strip()}")
+        out = []
+        for row in csv.reader(io.StringIO(result.stdout)):
+            (when, ip4s, ip6s, ip4d, ip6d, tcps, udps, tcpd, udpd, ipsum, tcpsum, udpsum, syn, ack, protocols) = row
+            icmp = "icmp" in protocols.split(":") or "icmpv6" in protocols.split(":")
+            proto = "other" if icmp else "tcp" if tcps else "udp" if udps else "other"
+            sums = [s for s in (ipsum, tcpsum, udpsum) if s]
+            out.append(Packet(float(when), proto, ip4s or ip6s, int(tcps or udps or 0), ip4d or ip6d,
+                              int(tcpd or udpd or 0), BAD not in sums,
+                              proto == "udp" or proto == "tcp" and syn in ("1", "True") and ack in ("0", "False")))
+        return out

@@ -1,0 +1,86 @@
+"""The firewall under test: its two processes, as an administrator would start them."""
+import json
+import os
+import signal
+
+from .network import LabError, run, wait_until
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+class Firewall:
+    def __init__(self, site, build=None, workers=1):
+        self.site, self.workers = site, workers
+        self.build = build or os.environ.get("PORTCULLIS_BUILD") or os.path.join(ROOT, "build")
+        self.directory = os.path.join(site.directory, "firewall")
+        os.makedirs(os.path.join(self.directory, "state"), exist_ok=True)
+        self.control_socket = os.path.join(self.directory, "control.sock")
+        self.peer_socket = os.path.join(self.directory, "peer.sock")
+        self.state = os.path.join(self.directory, "state")
+        self.config = os.path.join(self.directory, "dataplane.conf")
+        self.dataplane = self.control = None
+
+    def program(self, name):
+        path = os.path.join(self.build, {"portcullis-dataplane": "dataplane"}.get(name, "control"), name)
+        if not os.path.exists(path):
+            raise LabError(f"{path} is not there: run scripts/build")
+        return path
+
+    def write_config(self, extra=""):
+        devices = []
+        for number, device in enumerate(sorted({i["device"] for i in self.site.topology["interfaces"].values()})):
+            devices.append(f"\n[device.{device}]\n"
+                           f"vdev = net_af_packet{number},iface=pc-{device},qpairs={self.workers},blocksz=131072,"
+                           "framesz=2048,framecnt=2048\n")
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write(f"workers = {self.workers}\nidle = sleep\nhuge = off\nmemory-mib = 512\nsessions = 65536\n"
+                       f"peer-socket = {self.peer_socket}\nimage = {self.state}/current\nstate-dir = {self.state}\n"
+                       f"{extra}{''.join(devices)}")
+
+    def start_dataplane(self):
+        if not os.path.exists(self.config):
+            self.write_config()
+        self.dataplane = self.site.firewall.start("dataplane", self.program("portcullis-dataplane"), "--config", self.config)
+        self.wait_for(self.dataplane, self.peer_socket)
+
+    def start_control(self):
+        self.control = self.site.firewall.start("control", self.program("portcullis-control"), "--socket", self.control_socket,
+                                                "--peer", self.peer_socket, "--state-dir", self.state)
+        self.wait_for(self.control, self.control_socket)
+
+    def start(self):
+        self.start_dataplane()
+        self.start_control()
+
+    def wait_for(self, process, socket):
+        def ready():
+            if not process.alive():
+                raise LabError(f"{process.name} ended at its start (exit {process.popen.returncode}):\n{process.output()[-2000:]}")
+            return os.path.exists(socket)
+
+        wait_until(ready, f"{process.name} to open {socket}", timeout=30)
+
+    def kill(self, process):
+        process.stop(signal.SIGKILL)
+
+    def cli(self, *argv, check=True, **kwargs):
+        return run(self.program("portcullis"), *argv, check=check, timeout=60, **kwargs)
+
+    def online(self, command, *argv, check=True):
+        return self.cli(command, *argv, "--socket", self.control_socket, check=check)
+
+    def push(self, topology, *argv):
+        return self.online("push", topology, *argv)
+
+    def json(self, command, *argv):
+        return json.loads(self.online(command, *argv, "--json").stdout)
+
+    def trace(self, topology, lines):
+        """Answers of `trace --batch`, by id."""
+        text = "\n".join(json.dumps(line) for line in lines) + "\n"
+        result = self.cli("trace", topology, "--batch", "-", check=False, input=text)
+        answers = [json.loads(line) for line in result.stdout.splitlines()]
+        for answer in answers:
+            if "error" in answer:
+                raise LabError(f"trace: {answer}")
+        return {answer["id"]: answer for answer in answers}
