@@ -1,0 +1,154 @@
+#!/usr/bin/python3
+"""Pushes under traffic: what stays allowed loses nothing, what is no longer allowed ends, bad topologies
+change nothing, an unconfirmed push is taken back."""
+import select
+import socket
+import ssl
+import time
+import unittest
+
+from case import (ACCESS_VIP, AV_NODES, AV_VIP, CLIENT, HLB, WEB_VIP, FirewallCase, LabError, stun_answer,
+                  stun_request, tcp_socket, udp_socket, wait_until)
+
+
+class Traffic:
+    """STUN to the A/V VIP and to the nodes, and requests over standing TLS connections to the Access VIP:
+    one round every few milliseconds, every answer accounted for."""
+
+    def __init__(self, site):
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        self.udp = [udp_socket(site.internet, CLIENT) for _ in range(6)]
+        self.tls = []
+        for _ in range(4):
+            raw = tcp_socket(site.internet, CLIENT)
+            raw.connect((ACCESS_VIP, 443))
+            self.tls.append(context.wrap_socket(raw))
+        self.sent = self.lost = self.broken = 0
+
+    def round(self):
+        waiting = {}
+        for sock, target in zip(self.udp, (AV_VIP, *AV_NODES) * 2):
+            request, transaction = stun_request()
+            sock.sendto(request, (target, 3478))
+            waiting[transaction] = target
+            self.sent += 1
+        deadline = time.monotonic() + 1.0
+        while waiting and time.monotonic() < deadline:
+            for sock in select.select(self.udp, [], [], 0.2)[0]:
+                data, source = sock.recvfrom(2048)
+                if waiting.get(stun_answer(data)) == source[0]:
+                    del waiting[stun_answer(data)]
+        self.lost += len(waiting)
+        for connection in self.tls:
+            self.sent += 1
+            try:
+                connection.sendall(b"GET / HTTP/1.1\r\nHost: lab\r\n\r\n")
+                if b"200 OK" not in connection.recv(4096):
+                    self.broken += 1
+            except OSError:
+                self.broken += 1
+
+    def run(self, seconds, each=None):
+        """Counts of this run: (sent, lost, broken)."""
+        self.sent = self.lost = self.broken = 0
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.round()
+            if each:
+                each()
+            time.sleep(0.005)
+        return self.sent, self.lost, self.broken
+
+    def close(self):
+        for sock in self.udp + self.tls:
+            sock.close()
+
+
+class Reload(FirewallCase):
+    workers = 2
+
+    def test_pushes_under_traffic_lose_nothing(self):
+        other = self.variant("other.yaml", lambda t: t.replace("198.51.100.0/24", "198.51.100.0/25"))
+        traffic = Traffic(self.site)
+        self.addCleanup(traffic.close)
+        quiet = traffic.run(4)
+        pushes = []
+        pending = []
+
+        def push_now_and_then():
+            # In the background: the traffic must not pause while a push is compiled.
+            if pending and pending[0].alive():
+                return
+            if pending:
+                pushes.append(pending.pop().popen.returncode)
+            topology = other if len(pushes) % 2 == 0 else HLB
+            pending.append(self.site.firewall.start("push", self.firewall.program("portcullis"), "push", topology,
+                                                    "--socket", self.firewall.control_socket))
+
+        busy = traffic.run(6, push_now_and_then)
+        if pending:
+            pending[0].popen.wait(20)
+        self.assertGreater(len(pushes), 5)
+        self.assertEqual(set(pushes), {0})
+        self.assertGreater(busy[0], 500)
+        self.assertLessEqual(busy[1], quiet[1], f"datagrams lost with pushes {busy}, without {quiet}")
+        self.assertEqual(busy[2], quiet[2], f"connections broken with pushes {busy}, without {quiet}")
+        self.firewall.push(HLB)
+
+    def test_what_is_no_longer_allowed_is_ended(self):
+        sock = tcp_socket(self.site.internet, CLIENT)
+        sock.connect((WEB_VIP, 443))
+        kept = tcp_socket(self.site.internet, CLIENT)
+        kept.connect((ACCESS_VIP, 443))
+        without = self.variant("without.yaml", lambda t: t.replace("xmpp: on}", "xmpp: on, web-conferencing: off}"))
+        self.firewall.push(without)
+        try:
+            # Idle sessions are judged within 10 s: the reset comes by itself.
+            sock.settimeout(12)
+            with self.assertRaises(ConnectionResetError):
+                if sock.recv(1) == b"":
+                    self.fail("closed, not reset")
+            kept.settimeout(0.5)
+            with self.assertRaises(socket.timeout):
+                kept.recv(1)
+        finally:
+            self.firewall.push(HLB)
+
+    def test_a_bad_topology_changes_nothing(self):
+        before = self.running()
+        bad = self.variant("bad.yaml", lambda t: t.replace("203.0.113.20", "10.9.9.9", 1).replace("pools:", "poolz:"))
+        result = self.firewall.push_unchecked(bad)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("bad.yaml:", result.stderr)
+        self.assertIn("poolz", result.stderr)
+        self.assertIn("10.9.9.9", result.stderr)
+        self.assertEqual(self.running(), before)
+
+    def test_an_unconfirmed_push_is_taken_back(self):
+        before = self.running()
+        other = self.variant("unconfirmed.yaml", lambda t: t.replace("198.51.100.0/24", "198.51.100.0/26"))
+        self.firewall.push(other, "--confirm", "2")
+        self.assertNotEqual(self.running(), before)
+        wait_until(lambda: self.running() == before, "the rollback", timeout=10)
+        # Confirmed in time it stays, and rollback goes back.
+        self.firewall.push(other, "--confirm", "30")
+        during = self.running()
+        self.firewall.online("confirm")
+        self.assertEqual(self.running(), during)
+        self.firewall.online("rollback")
+        self.assertEqual(self.running(), before)
+
+    def test_killing_control_does_not_cancel_a_rollback(self):
+        before = self.running()
+        other = self.variant("killed.yaml", lambda t: t.replace("198.51.100.0/24", "198.51.100.0/27"))
+        self.firewall.push(other, "--confirm", "3")
+        self.firewall.kill(self.firewall.control)
+        time.sleep(4)
+        self.firewall.start_control()
+        wait_until(lambda: self.running() == before, "the rollback to be seen", timeout=10)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
