@@ -21,10 +21,11 @@ class Firewall:
         self.dataplane = self.control = None
 
     def program(self, name):
-        path = os.path.join(self.build, {"portcullis-dataplane": "dataplane"}.get(name, "control"), name)
-        if not os.path.exists(path):
-            raise LabError(f"{path} is not there: run scripts/build")
-        return path
+        for folder in ("dataplane", "control", "control/cli"):
+            path = os.path.join(self.build, folder, name)
+            if os.path.isfile(path):
+                return path
+        raise LabError(f"{name} is not in {self.build}: run scripts/build")
 
     def write_config(self, extra=""):
         devices = []
