@@ -140,7 +140,9 @@ class Network:
         # No addresses but those the lab gives: neither the kernel's link-local traffic nor its RAs.
         host.run("sysctl", "-qw", "net.ipv6.conf.default.accept_dad=0", "net.ipv6.conf.default.accept_ra=0",
                  "net.ipv4.ip_nonlocal_bind=0", "net.ipv4.conf.all.rp_filter=0",
-                 "net.ipv4.conf.default.rp_filter=0")
+                 "net.ipv4.conf.default.rp_filter=0",
+                 # Outside the media range, where the source port decides (SEMANTICS decision 5).
+                 "net.ipv4.ip_local_port_range=20000 45000")
         host.ip("link", "set", "lo", "up")
         return host
 

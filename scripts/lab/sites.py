@@ -90,7 +90,9 @@ class Site(Network):
         host.addresses("eth0", *self.on_link("internet", gateways))
         for addresses in INTERNET.values():
             host.addresses("lo", *(f"{a}/{128 if ':' in a else 32}" for a in addresses))
-        for prefix in self.perimeter_prefixes():
+        # Inside prefixes too: an attacker sends where he likes, and it is the firewall that refuses.
+        inside = [g.network for g in self.gateways("edge-internal")] + self.corporate_prefixes()
+        for prefix in self.perimeter_prefixes() + inside:
             via = next(str(g.ip) for g in self.gateways("internet") if g.version == prefix.version)
             host.route(str(prefix), via)
 
