@@ -4,7 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 
+#include "dataplane/policy/prepare.h"
+#include "rules/compile/compile.h"
+#include "rules/topology/load.h"
 #include "tests/support/hand_made_policy.h"
 #include "tests/support/random_packets.h"
 
@@ -19,8 +23,10 @@ constexpr unsigned kPackets = 100'000;
 
 std::unique_ptr<RuntimePolicy> build(const Policy& policy, std::uint32_t generation = 1,
                                      const RuntimePolicy* previous = nullptr) {
-    auto runtime =
-        RuntimePolicy::build(policy, {}, generation, {"wan", "dmz"}, previous, kRendezvousKey);
+    std::set<std::string> devices;
+    for (const auto& interface : policy.interfaces) devices.insert(interface.device);
+    auto runtime = RuntimePolicy::build(policy, {}, generation, {devices.rbegin(), devices.rend()},
+                                        previous, kRendezvousKey);
     if (!runtime) throw std::runtime_error(runtime.error());
     return std::move(*runtime);
 }
@@ -101,6 +107,31 @@ TEST_P(AgainstMatch, RandomPolicies) {
         for (const char* reason :
              {"allow", "no-rule", "site-rule", "spoofed-source", "own-source", "bogon-source"})
             EXPECT_GT(seen.contains(reason) ? seen.at(reason) : 0, 100U) << reason;
+    }
+}
+
+TEST_P(AgainstMatch, Samples) {
+    for (const char* name :
+         {"lync-2010-reference", "lync-2013-scaled-hlb", "lync-2013-single-director"}) {
+        SCOPED_TRACE(name);
+        const std::string file =
+            std::string(PORTCULLIS_SOURCE_ROOT "/rules/samples/") + name + ".yaml";
+        const auto topology = topology::load(file);
+        ASSERT_TRUE(topology);
+        const auto policy = compile::compile(*topology, file);
+        ASSERT_TRUE(policy);
+        const auto runtime = build(*policy);
+        EXPECT_GT(policy->witnesses.size(), policy->rules.size());
+        EXPECT_EQ(replay_witnesses(*runtime), std::nullopt);
+
+        const auto seen = compare(*policy, GetParam(), 2013);
+        const bool has_family = std::ranges::any_of(
+            policy->rules, [](const auto& rule) { return rule.family == GetParam(); });
+        for (const char* reason :
+             {"allow", "no-rule", "spoofed-source", "own-source", "bogon-source"})
+            if (has_family) {
+                EXPECT_GT(seen.contains(reason) ? seen.at(reason) : 0, 100U) << reason;
+            }
     }
 }
 
