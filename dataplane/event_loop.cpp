@@ -41,6 +41,7 @@ void EventLoop::forget(int fd) {
 
 void EventLoop::run(const std::function<bool()>& round) {
     std::array<epoll_event, 16> ready;
+    stopping_ = false;
     while (!stopping_) {
         const bool busy = round();
         const int count = epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()),

@@ -1,8 +1,9 @@
 // portcullis-dataplane --config FILE
 //
 // Starts in this order, and ends with one line and exit code 1 at the first thing that fails:
-// configuration, DPDK, devices, workers (without a policy: everything is dropped), the last good
-// policy, the peer link. Then it gives up root and runs until SIGTERM or SIGINT.
+// configuration, the peer link's socket, DPDK, devices, workers (without a policy: everything is
+// dropped), the last good policy. Then it serves the peer link, gives up root and runs until
+// SIGTERM or SIGINT.
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/epoll.h>
@@ -76,8 +77,22 @@ nic::EalOptions eal_options(const Config& config) {
     return options;
 }
 
+tl::expected<ListeningSocket, std::string> open_socket(const Config& config,
+                                                       const std::optional<User>& control) {
+    for (const std::string* user : {&config.user, &config.control_user})
+        if (!user->empty() && !find_user(*user))
+            return tl::unexpected("there is no user " + *user +
+                                  ": create it, or correct `user` or `control-user`");
+    return ListeningSocket::open(config.peer_socket,
+                                 control ? std::optional(control->gid) : std::nullopt);
+}
+
+// What can fail without DPDK comes first: its mistakes are found at once and leave nothing behind.
 int serve(const Config& config) {
     const FileDescriptor signals = take_signals();
+    const auto control = find_user(config.control_user);
+    auto socket = open_socket(config, control);
+    if (!socket) return fail(socket.error());
     const auto rendezvous_key = stored_rendezvous_key(config.state_dir);
     if (!rendezvous_key) return fail(rendezvous_key.error());
     if (const auto eal = nic::start_eal(eal_options(config)); !eal) return fail(eal.error());
@@ -91,7 +106,8 @@ int serve(const Config& config) {
     EventLoop loop;
     MainThread main(config, **engine, loop);
     main.load_last_good();
-    if (const auto opened = main.open_peer_link(); !opened) return fail(opened.error());
+    main.open_peer_link(std::move(*socket),
+                        control ? std::vector{control->uid} : std::vector<uid_t>{});
     if (!config.user.empty())
         if (const auto dropped = drop_privileges(config.user); !dropped)
             return fail(dropped.error());

@@ -1,5 +1,4 @@
 // What the control process asks of the main thread, and the answers.
-#include <pwd.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -30,23 +29,13 @@ std::span<const Record> view(const std::vector<Record>& records) {
 
 }  // namespace
 
-tl::expected<void, std::string> MainThread::open_peer_link() {
+void MainThread::open_peer_link(ListeningSocket socket, std::vector<uid_t> allowed) {
     PeerServer::Config config;
-    config.path = config_.peer_socket;
+    config.allowed = std::move(allowed);
     config.log = [](const std::string& text) { spdlog::info("peer link: {}", text); };
-    if (!config_.control_user.empty()) {
-        const passwd* user = getpwnam(config_.control_user.c_str());
-        if (user == nullptr)
-            return tl::unexpected("`control-user = " + config_.control_user +
-                                  "`: there is no such user");
-        config.allowed.push_back(user->pw_uid);
-        config.group = user->pw_gid;
-    }
-    auto server = PeerServer::listen(
-        loop_, std::move(config), [this](PeerRequest request) { on_request(std::move(request)); });
-    if (!server) return tl::unexpected(std::move(server.error()));
-    server_ = std::move(*server);
-    return {};
+    server_ = std::make_unique<PeerServer>(
+        loop_, std::move(socket), std::move(config),
+        [this](PeerRequest request) { on_request(std::move(request)); });
 }
 
 void MainThread::on_request(PeerRequest request) {

@@ -41,8 +41,14 @@ MainThread::MainThread(const Config& config, Engine& engine, EventLoop& loop)
     loop_.watch(loader_.event_fd(), EPOLLIN, [this](std::uint32_t) { on_load_events(); });
 }
 
+// The loader needs the workers to finish what it has begun, and they need the policy that goes with
+// the loader.
 MainThread::~MainThread() {
+    server_.reset();
     loop_.forget(loader_.event_fd());
+    loader_.stop();
+    engine_.stop(counters_);
+    host_.on_policy(nullptr, {}, engine_.clock().now());
 }
 
 void MainThread::load_last_good() {
@@ -60,10 +66,6 @@ void MainThread::load_last_good() {
 
 void MainThread::run() {
     loop_.run([this] { return round(); });
-    server_.reset();
-    loader_.stop();
-    engine_.stop(counters_);
-    host_.on_policy(nullptr, {}, engine_.clock().now());
 }
 
 bool MainThread::round() {

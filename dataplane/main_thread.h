@@ -28,13 +28,12 @@ namespace portcullis::dataplane {
 class MainThread : private HostSink {
   public:
     MainThread(const Config& config, Engine& engine, EventLoop& loop);
-    ~MainThread() override;
+    ~MainThread() override;  // stops the workers
 
     // Reads the last good image and waits until it runs or has been refused.
     void load_last_good();
-    // Opens the peer link. One sentence on failure.
-    tl::expected<void, std::string> open_peer_link();
-    // Until the loop is stopped, then stops the workers.
+    void open_peer_link(ListeningSocket socket, std::vector<uid_t> allowed);
+    // Until the loop is stopped.
     void run();
 
   private:

@@ -1,10 +1,19 @@
 // Who the process is, once it no longer needs to be root.
 #pragma once
 
+#include <sys/types.h>
+
+#include <optional>
 #include <string>
 #include <tl/expected.hpp>
 
 namespace portcullis::dataplane {
+
+struct User {
+    uid_t uid = 0;
+    gid_t gid = 0;
+};
+std::optional<User> find_user(const std::string& name);
 
 // All threads become `user` with that user's groups, for good. One sentence on failure.
 tl::expected<void, std::string> drop_privileges(const std::string& user);

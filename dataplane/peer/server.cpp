@@ -2,14 +2,11 @@
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-
-#include "dataplane/peer/socket.h"
+#include <optional>
 
 namespace portcullis::dataplane {
 namespace {
@@ -51,30 +48,18 @@ const char* framing_error(const peer::Header& header, std::size_t bytes, bool ha
 
 }  // namespace
 
-tl::expected<std::unique_ptr<PeerServer>, std::string> PeerServer::listen(EventLoop& loop,
-                                                                          Config config,
-                                                                          OnRequest on_request) {
-    auto socket = listen_at(config.path, config.group);
-    if (!socket) return tl::unexpected(std::move(socket.error()));
-    std::unique_ptr<PeerServer> server(
-        new PeerServer(loop, std::move(config), std::move(on_request)));
-    server->listener_ = std::move(*socket);
-    loop.watch(server->listener_.get(), EPOLLIN,
-               [self = server.get()](std::uint32_t) { self->accept_all(); });
-    return server;
-}
-
-PeerServer::PeerServer(EventLoop& loop, Config config, OnRequest on_request)
+PeerServer::PeerServer(EventLoop& loop, ListeningSocket socket, Config config, OnRequest on_request)
     : loop_(loop),
       config_(std::move(config)),
       on_request_(std::move(on_request)),
-      buffer_(peer::kMaxMessageBytes) {}
+      listener_(std::move(socket)),
+      buffer_(peer::kMaxMessageBytes) {
+    loop_.watch(listener_.get(), EPOLLIN, [this](std::uint32_t) { accept_all(); });
+}
 
 PeerServer::~PeerServer() {
     while (!connections_.empty()) drop(connections_.front().id, "");
-    if (!listener_) return;
     loop_.forget(listener_.get());
-    unlink(config_.path.c_str());
 }
 
 bool PeerServer::may_connect(int socket) const {

@@ -11,16 +11,14 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <memory>
-#include <optional>
 #include <span>
 #include <string>
-#include <tl/expected.hpp>
 #include <vector>
 
 #include "dataplane/event_loop.h"
 #include "dataplane/file_descriptor.h"
 #include "dataplane/peer/message.h"
+#include "dataplane/peer/socket.h"
 
 namespace portcullis::dataplane {
 
@@ -35,17 +33,13 @@ struct PeerRequest {
 class PeerServer {
   public:
     struct Config {
-        std::string path;
         std::vector<uid_t> allowed;  // users that may connect, besides root and our own
-        std::optional<gid_t> group;  // of the socket
         std::function<void(const std::string&)> log;  // one sentence
     };
     using OnRequest = std::function<void(PeerRequest)>;
 
-    // Replaces the socket file of a dead process; that of a live one is an error.
-    static tl::expected<std::unique_ptr<PeerServer>, std::string> listen(EventLoop& loop,
-                                                                         Config config,
-                                                                         OnRequest on_request);
+    // Serves from inside `loop`, which outlives it.
+    PeerServer(EventLoop& loop, ListeningSocket socket, Config config, OnRequest on_request);
     ~PeerServer();
     PeerServer(const PeerServer&) = delete;
     PeerServer& operator=(const PeerServer&) = delete;
@@ -66,7 +60,6 @@ class PeerServer {
         unsigned silent_seconds = 0;  // with output waiting, or before the first request
     };
 
-    PeerServer(EventLoop& loop, Config config, OnRequest on_request);
     void accept_all();
     bool may_connect(int socket) const;
     void on_events(std::uint64_t id, std::uint32_t events);
@@ -79,7 +72,7 @@ class PeerServer {
     EventLoop& loop_;
     const Config config_;
     const OnRequest on_request_;
-    FileDescriptor listener_;
+    const ListeningSocket listener_;
     std::deque<Connection> connections_;  // the client, and those that have said nothing yet
     std::uint64_t client_ = 0;            // 0: none
     std::uint64_t last_id_ = 0;

@@ -22,8 +22,8 @@ FileDescriptor make_socket() {
 
 }  // namespace
 
-tl::expected<FileDescriptor, std::string> listen_at(const std::string& path,
-                                                    std::optional<gid_t> group) {
+tl::expected<ListeningSocket, std::string> ListeningSocket::open(const std::string& path,
+                                                                 std::optional<gid_t> group) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (path.size() >= sizeof address.sun_path)
@@ -51,11 +51,16 @@ tl::expected<FileDescriptor, std::string> listen_at(const std::string& path,
     if (bound != 0)
         return fail(path, std::string(std::strerror(error)) +
                               (error == ENOENT ? ": create its directory" : ""));
+    ListeningSocket opened(path, std::move(listener));
     if (group && chown(path.c_str(), static_cast<uid_t>(-1), *group) != 0)
         return fail(path, std::string("cannot be given to the group of `control-user`: ") +
                               std::strerror(errno));
-    if (listen(listener.get(), 8) != 0) return fail(path, std::strerror(errno));
-    return listener;
+    if (listen(opened.get(), 8) != 0) return fail(path, std::strerror(errno));
+    return opened;
+}
+
+ListeningSocket::~ListeningSocket() {
+    if (socket_) unlink(path_.c_str());
 }
 
 Received receive(int socket, std::span<std::byte> buffer) {

@@ -14,10 +14,26 @@
 
 namespace portcullis::dataplane {
 
-// Mode 0660, non-blocking. The socket file of a dead process is replaced; that of a live one, and a
-// file that is no socket, are errors.
-tl::expected<FileDescriptor, std::string> listen_at(const std::string& path,
-                                                    std::optional<gid_t> group);
+// A listening socket and its file, which goes with it.
+class ListeningSocket {
+  public:
+    // Mode 0660, non-blocking. The socket file of a dead process is replaced; that of a live one,
+    // and a file that is no socket, are errors. `group`: of the file, where it is to have another.
+    static tl::expected<ListeningSocket, std::string> open(const std::string& path,
+                                                           std::optional<gid_t> group);
+    ListeningSocket(ListeningSocket&&) noexcept = default;
+    ListeningSocket& operator=(ListeningSocket&&) = delete;
+    ~ListeningSocket();
+
+    int get() const { return socket_.get(); }
+    const std::string& path() const { return path_; }
+
+  private:
+    ListeningSocket(std::string path, FileDescriptor socket)
+        : path_(std::move(path)), socket_(std::move(socket)) {}
+    std::string path_;
+    FileDescriptor socket_;  // empty once moved from
+};
 
 struct Received {
     bool again = false;     // nothing to read now

@@ -4,7 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rte_ethdev.h>
+#include <sched.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <fstream>
 
 #include "nic/eal.h"
@@ -102,6 +106,34 @@ TEST(Machine, CoresAreThoseOfTheProcess) {
     EXPECT_TRUE(interface_exists("lo"));
     EXPECT_FALSE(interface_exists("pc-not-there"));
     EXPECT_EQ(pci_driver("ffff:ff:1f.7"), std::nullopt);
+}
+
+TEST(Machine, SeesWhoSpinsOnACore) {
+    const unsigned core = usable_cores().back();
+    const pid_t child = fork();
+    if (child == 0) {
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        CPU_SET(core, &set);
+        sched_setaffinity(0, sizeof set, &set);
+        for (;;) sched_yield();
+    }
+    std::optional<std::string> who;
+    for (unsigned tries = 0; tries < 100 && !who; ++tries) {
+        usleep(20'000);
+        who = busy_with(core);
+    }
+    EalOptions options;
+    options.worker_cores = {core};
+    options.main_core = usable_cores().front();
+    const auto started = start_eal(options);
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+    ASSERT_TRUE(who);
+    EXPECT_THAT(*who, HasSubstr("(pid "));
+    ASSERT_FALSE(started);
+    EXPECT_THAT(started.error(), HasSubstr("spins on it; give the workers other `cores`, or set "
+                                           "`idle = sleep` to share it"));
 }
 
 TEST(Eal, RefusesWhatTheMachineLacks) {

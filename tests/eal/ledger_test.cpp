@@ -1,0 +1,83 @@
+#include "dataplane/ledger.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/hand_made_policy.h"
+
+namespace portcullis::dataplane {
+namespace {
+
+std::unique_ptr<ActivePolicy> activate(const policy::Policy& policy, std::uint32_t generation) {
+    auto runtime = RuntimePolicy::build(policy, {}, generation, {"wan", "dmz"}, nullptr, 1);
+    if (!runtime) throw std::runtime_error(runtime.error());
+    Sessions::Config sessions;
+    sessions.capacity = 1024;
+    auto active = ActivePolicy::make(std::move(*runtime), sessions, 2);
+    if (!active) throw std::runtime_error(active.error());
+    return std::move(*active);
+}
+
+TEST(RuleLedger, HitsFollowTheIdOfARule) {
+    RuleLedger ledger;
+    policy::Policy policy = test::small_policy();
+    const auto first = activate(policy, 1);
+    first->hits.hit(0, 2);
+    first->hits.hit(1, 2);
+    first->hits.hit(0, 3);
+    EXPECT_EQ(ledger.list(*first)[2].hits, 2U);
+    ledger.retire(*first);
+
+    policy.rules.erase(policy.rules.begin());
+    const auto second = activate(policy, 2);
+    second->hits.hit(0, 1);
+    const auto records = ledger.list(*second);
+    ASSERT_EQ(records.size(), policy.rules.size());
+    EXPECT_EQ(records[1].rule, 1U);
+    EXPECT_EQ(records[1].hits, 3U);
+    EXPECT_EQ(records[2].hits, 1U);
+    EXPECT_EQ(records[0].hits, 0U);
+}
+
+DenySample sample(std::uint32_t generation, std::uint16_t port) {
+    DenySample made;
+    made.key.source = *IpAddress::parse("198.51.100.1");
+    made.key.destination = *IpAddress::parse("203.0.113.11");
+    made.key.destination_port = port;
+    made.key.interface = wire_id({1, 10});
+    made.key.protocol = 6;
+    made.when = 500;
+    made.generation = generation;
+    made.rule = 4;
+    made.reason = DropReason::site_rule;
+    return made;
+}
+
+TEST(DenyLedger, RecordsSpeakOfTheRunningPolicy) {
+    DenyLedger ledger(1'000'000);
+    const auto active = activate(test::small_policy(), 2);
+    ledger.add(sample(2, 443));
+    ledger.add(sample(1, 444));
+    auto records = ledger.take(active.get());
+    ASSERT_EQ(records.size(), 2U);
+    EXPECT_EQ(records[0].unix_ms, 1'000'500U);
+    EXPECT_EQ(records[0].interface, 1);
+    EXPECT_EQ(records[0].rule, 4U);
+    EXPECT_EQ(records[0].destination_port, 443);
+    EXPECT_STREQ(records[0].reason.data(), "site-rule");
+    EXPECT_EQ(records[1].rule, policy::kNoRule) << "of another generation";
+    EXPECT_TRUE(ledger.take(active.get()).empty());
+    ledger.add(sample(2, 443));
+    EXPECT_EQ(ledger.take(nullptr)[0].interface, peer::kNoInterface);
+}
+
+TEST(DenyLedger, WhatNobodyFetchesIsCounted) {
+    DenyLedger ledger(0);
+    for (std::size_t i = 0; i < DenyLedger::kCapacity + 10; ++i) ledger.add(sample(1, 1));
+    const auto records = ledger.take(nullptr);
+    EXPECT_EQ(records.size(), DenyLedger::kCapacity);
+    EXPECT_EQ(records[0].suppressed, 10U);
+    EXPECT_EQ(records[1].suppressed, 0U);
+}
+
+}  // namespace
+}  // namespace portcullis::dataplane
