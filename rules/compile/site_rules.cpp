@@ -19,6 +19,7 @@ using policy::PortRange;
 using policy::Prefix;
 using policy::Rule;
 using policy::Transport;
+using policy::Zone;
 using topology::SiteRule;
 using topology::Topology;
 
@@ -146,8 +147,40 @@ class SiteRuleCompiler {
     }
 
     void add_plain(Rule rule) {
-        finish(rule, side_of_hosts(rule.destinations));
+        bool whole = false;
+        if (auto media = media_part(rule)) {
+            whole = media->destination_ports == rule.destination_ports &&
+                    media->destinations == rule.destinations;
+            if (!whole) media->id.append("/media");
+            finish(*media, rule.to == Zone::edge_internal ? Side::internal : Side::av);
+            draft_.policy.rules.push_back(std::move(*media));
+        }
+        if (whole) return;
+        finish(rule, Side::elsewhere);
         draft_.policy.rules.push_back(std::move(rule));
+    }
+
+    // What of an allow leads to nodes that a client may also reach through their VIP, at media
+    // ports: its replies must follow the path of their request (decision 9), those of the rest need
+    // not.
+    std::optional<Rule> media_part(const Rule& rule) const {
+        if (rule.action == Action::deny || rule.transport == Transport::icmp) return std::nullopt;
+        if (rule.to != Zone::edge_internal && rule.to != Zone::edge_external) return std::nullopt;
+        const std::uint16_t port = rule.transport == Transport::tcp ? 443 : 3478;
+        if (!rule.destination_ports.contains(port)) return std::nullopt;
+        const auto entity = rule.to == Zone::edge_internal ? matrix::Entity::internal_node
+                                                           : matrix::Entity::av_node;
+        Rule part = rule;
+        part.destination_ports = {port, port};
+        part.destinations.clear();
+        for (const auto& node : resolve(draft_.topology, entity, rule.family).prefixes)
+            if (rule.destinations.empty() ||
+                std::any_of(rule.destinations.begin(), rule.destinations.end(),
+                            [&](const Prefix& named) { return named.contains(node); }))
+                part.destinations.push_back(node);
+        if (part.destinations.empty()) return std::nullopt;
+        part.destinations = normalised(std::move(part.destinations));
+        return part;
     }
 
     void add_vip(Rule rule) {
@@ -176,20 +209,6 @@ class SiteRuleCompiler {
                         rule.destination_ports};
         rule.av_path = is_av_path(flow);
         rule.idle_seconds = idle_seconds(draft_.topology.service_settings, flow);
-    }
-
-    // A/V and internal nodes that are named one by one have a VIP beside them.
-    Side side_of_hosts(const std::vector<Prefix>& destinations) const {
-        for (const auto entity : {matrix::Entity::av_node, matrix::Entity::internal_node}) {
-            const auto all = [&](Family family) {
-                const auto nodes = resolve(draft_.topology, entity, family).prefixes;
-                return std::all_of(destinations.begin(), destinations.end(), [&](const auto& one) {
-                    return std::find(nodes.begin(), nodes.end(), one) != nodes.end();
-                });
-            };
-            if (!destinations.empty() && all(destinations.front().family())) return side_of(entity);
-        }
-        return Side::elsewhere;
     }
 
     Draft& draft_;

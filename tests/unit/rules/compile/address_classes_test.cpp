@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "small_topology.h"
+#include "tests/unit/rules/compile/small_topology.h"
 
 namespace portcullis::compile {
 namespace {

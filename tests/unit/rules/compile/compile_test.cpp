@@ -2,11 +2,11 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
 
 #include "rules/compile/analyse.h"
-#include "small_matrix.h"
-#include "small_topology.h"
+#include "tests/unit/rules/compile/small_matrix.h"
+#include "tests/unit/rules/compile/small_topology.h"
 
 namespace portcullis::compile {
 namespace {
@@ -81,14 +81,15 @@ TEST(Compile, TenThousandRulesAndAThousandPartnersTakeAboutASecond) {
         rule.reason = "because";
         topology.site_rules.push_back(rule);
     }
-    const auto start = std::chrono::steady_clock::now();
+    const auto start = std::clock();
     const auto policy = compile_ok(topology, rows());
     const auto findings = analyse(policy);
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    // Processor time: other work on the machine must not fail the test.
+    const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
     EXPECT_GT(policy.rules.size(), 10000U);
     EXPECT_TRUE(findings.empty());
-    RecordProperty("seconds", std::to_string(took.count()));
-    EXPECT_LT(took.count(), 10.0);
+    RecordProperty("seconds", std::to_string(seconds));
+    EXPECT_LT(seconds, 10.0);
 }
 
 }  // namespace

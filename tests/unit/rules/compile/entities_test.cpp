@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "small_topology.h"
+#include "tests/unit/rules/compile/small_topology.h"
 
 namespace portcullis::compile {
 namespace {

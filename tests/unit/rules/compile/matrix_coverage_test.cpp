@@ -4,7 +4,7 @@
 
 #include "rules/compile/analyse.h"
 #include "rules/matrix/row.h"
-#include "samples.h"
+#include "tests/unit/rules/compile/samples.h"
 
 namespace portcullis::compile {
 namespace {

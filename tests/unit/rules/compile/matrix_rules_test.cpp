@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "small_matrix.h"
-#include "small_topology.h"
+#include "tests/unit/rules/compile/small_matrix.h"
+#include "tests/unit/rules/compile/small_topology.h"
 
 namespace portcullis::compile {
 namespace {

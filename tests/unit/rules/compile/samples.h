@@ -19,12 +19,7 @@ namespace portcullis::compile::testing {
 
 using Change = std::function<void(topology::Topology&)>;
 
-inline topology::Topology sample_topology(std::string_view name) {
-    const auto file = std::string(SAMPLES_DIR "/").append(name).append(".yaml");
-    auto loaded = topology::load(file);
-    if (!loaded) throw std::runtime_error(loaded.error().front().to_string());
-    return std::move(*loaded);
-}
+topology::Topology sample_topology(std::string_view name);
 
 inline policy::Policy compiled(const topology::Topology& topology) {
     auto made = compile(topology, topology.name);

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "small_topology.h"
+#include "tests/unit/rules/compile/small_topology.h"
 
 namespace portcullis::compile {
 namespace {
@@ -110,6 +110,27 @@ TEST(SiteRules, MediaPortsFollowTheirPathThroughVipAndNodeAlike) {
         EXPECT_TRUE(one.av_path) << one.id;
         EXPECT_EQ(one.idle_seconds, 300U) << one.id;
     }
+}
+
+// Else a session through the site rule and one through the VIP could not be told apart.
+TEST(SiteRules, AWideAllowKeepsMediaPortsOfNodesApart) {
+    auto topology = small_topology();
+    auto rule = site("admin", Action::allow, Zone::corporate, Zone::edge_internal, {Transport::tcp},
+                     {{0, 65535}});
+    rule.sources = {net("10.30.9.9")};
+    topology.site_rules = {rule};
+    const auto policy = compile_ok(topology);
+    ASSERT_EQ(policy.rules.size(), 2U);
+    EXPECT_EQ(policy.rules[0].id, "site.admin/ipv4/media");
+    EXPECT_EQ(policy.rules[0].destinations, (std::vector{net("10.20.0.11"), net("10.20.0.12")}));
+    const auto path = [&](std::string_view destination, std::uint16_t port) {
+        const auto verdict = tcp(policy, kLan, "10.30.9.9", destination, port);
+        EXPECT_TRUE(verdict.allow);
+        return policy.rules[verdict.rule].av_path;
+    };
+    EXPECT_TRUE(path("10.20.0.11", 443));
+    EXPECT_FALSE(path("10.20.0.11", 444));
+    EXPECT_FALSE(path("10.20.0.99", 443));
 }
 
 TEST(SiteRules, APortThatTheVipDoesNotHaveIsAnErrorWithPlaceAndMend) {

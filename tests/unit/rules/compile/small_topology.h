@@ -3,6 +3,7 @@
 // pool.
 #pragma once
 
+#include <stdexcept>
 #include <string_view>
 
 #include "rules/compile/passes.h"
@@ -105,7 +106,6 @@ inline topology::Topology small_topology() {
     return made;
 }
 
-// A matrix of hand-made rows; the arrays that Row refers to live as long as the process.
 inline policy::Policy compile_ok(const topology::Topology& topology,
                                  std::span<const matrix::Row> rows = {}) {
     auto made = compile_rows(topology, "small.yaml", rows);

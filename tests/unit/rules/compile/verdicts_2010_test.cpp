@@ -1,6 +1,6 @@
 // What SEMANTICS.md decides for Lync 2010, written from its text and asked of the compiled sample
 // with the document's own addresses.
-#include "samples.h"
+#include "tests/unit/rules/compile/samples.h"
 
 namespace portcullis::compile {
 namespace {

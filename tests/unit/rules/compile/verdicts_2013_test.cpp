@@ -2,7 +2,7 @@
 // The numbers are those of the decisions.
 #include <algorithm>
 
-#include "samples.h"
+#include "tests/unit/rules/compile/samples.h"
 
 namespace portcullis::compile {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "rules/compile/rule_index.h"
-#include "small_matrix.h"
-#include "small_topology.h"
+#include "tests/unit/rules/compile/small_matrix.h"
+#include "tests/unit/rules/compile/small_topology.h"
 
 namespace portcullis::compile {
 namespace {
