@@ -245,6 +245,9 @@ tl::expected<std::unique_ptr<Worker>, std::string> Worker::create(WorkerConfig c
         return tl::unexpected(who + "between 1 and " + std::to_string(kMaxDevices) +
                               " devices are supported, not " +
                               std::to_string(config.devices.size()));
+    for (std::size_t i = 0; i < config.devices.size(); ++i)
+        if (config.devices[i].device != i)
+            return tl::unexpected(who + "devices are not listed in their order");
     if (rte_pktmbuf_priv_size(config.pool) < kMbufPrivateBytes)
         return tl::unexpected(who + "the packet pool has no room for notes (kMbufPrivateBytes)");
     config.sessions.worker = config.index;

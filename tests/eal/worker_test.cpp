@@ -44,6 +44,8 @@ TEST(Worker, APoolWithoutRoomForNotesIsRefused) {
     EXPECT_NE(worker.error().find("kMbufPrivateBytes"), std::string::npos);
     config.devices.resize(kMaxDevices + 1);
     EXPECT_FALSE(Worker::create(config));
+    config.devices.resize(2);  // both say that they are device 0
+    EXPECT_FALSE(Worker::create(config));
     rte_mempool_free(bare);
 }
 
