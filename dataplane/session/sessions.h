@@ -92,7 +92,8 @@ struct TrackResult {
 };
 
 // A session freed in a burst is not used again within that burst, so a SessionHit may outlive its
-// session for the rest of the burst: track() then says start_new.
+// session for the rest of the burst: track() then says start_new. Its keys stay as they were, so a
+// packet that has been tracked can still be translated.
 
 class Sessions {
   public:
