@@ -18,7 +18,7 @@ std::string_view to_string(FindingKind kind);
 
 struct Finding {
     FindingKind kind = FindingKind::duplicate;
-    std::uint32_t rule = 0;  // index in Policy::rules
+    std::uint32_t rule = 0;              // index in Policy::rules
     std::uint32_t by = policy::kNoRule;  // the covering rule
     std::string text;                    // one sentence for people
 };

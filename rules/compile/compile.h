@@ -1,8 +1,8 @@
 // Topology x port matrix -> Policy, as named passes (compile.cpp lists them in order).
 //
-// The rules of one matrix row are found by resolving the row's `from` and `to` entities to addresses
-// of the topology, once for each family; a row whose features are off, whose release is another's, or
-// whose entities have no address gives no rule.
+// The rules of one matrix row are found by resolving the row's `from` and `to` entities to
+// addresses of the topology, once for each family; a row whose features are off, whose release is
+// another's, or whose entities have no address gives no rule.
 #pragma once
 
 #include <string>
@@ -15,8 +15,8 @@
 
 namespace portcullis::compile {
 
-// The errors are those that only show with the matrix in hand, e.g. a site rule that opens a VIP port
-// that no service has.
+// The errors are those that only show with the matrix in hand, e.g. a site rule that opens a VIP
+// port that no service has.
 tl::expected<policy::Policy, topology::Diagnostics> compile(const topology::Topology& topology,
                                                             std::string_view file_name);
 
