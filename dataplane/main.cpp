@@ -96,6 +96,9 @@ int serve(const Config& config) {
     const auto rendezvous_key = stored_rendezvous_key(config.state_dir);
     if (!rendezvous_key) return fail(rendezvous_key.error());
     if (const auto eal = nic::start_eal(eal_options(config)); !eal) return fail(eal.error());
+    struct StopEal {
+        ~StopEal() { nic::stop_eal(); }
+    } const stop_eal;  // before the engine, so that it is the last to go
     auto engine = Engine::start(config, *rendezvous_key);
     if (!engine) return fail(engine.error());
     for (const nic::Device& device : (*engine)->devices())
@@ -142,9 +145,7 @@ int run(int argc, char** argv) {
         return 1;
     }
     set_up_log(config->log_level);
-    const int result = serve(*config);
-    if (result == 0) nic::stop_eal();
-    return result;
+    return serve(*config);
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ class Opener {
     }
     // What failed, and why: DPDK's own last complaint where it made one.
     bool fail_call(const std::string& what, int error) {
-        const std::string complaint = take_last_complaint();
+        const std::string complaint = take_complaint();
         return fail(what + ": " + (complaint.empty() ? rte_strerror(-error) : complaint));
     }
 
@@ -80,7 +80,7 @@ class Opener {
     }
 
     bool probe() {
-        take_last_complaint();
+        take_complaint();
         std::string name = config_.pci;
         if (config_.pci.empty()) {
             std::string vdev = config_.vdev;

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <filesystem>
 
 #include "nic/log.h"
 #include "nic/machine.h"
@@ -94,16 +95,20 @@ tl::expected<void, std::string> start_eal(const EalOptions& options) {
     std::vector<std::string> arguments = arguments_of(options);
     std::vector<char*> pointers;
     for (std::string& argument : arguments) pointers.push_back(argument.data());
-    take_last_complaint();
+    take_complaint();
     if (rte_eal_init(static_cast<int>(pointers.size()), pointers.data()) >= 0) return {};
     const int error = rte_errno;
-    const std::string complaint = take_last_complaint();
+    const std::string complaint = take_complaint();
     return tl::unexpected("DPDK does not start: " +
                           (complaint.empty() ? std::string(rte_strerror(error)) : complaint));
 }
 
 void stop_eal() {
+    // DPDK makes this directory even where it keeps nothing in it, and leaves it behind.
+    const std::string directory = rte_eal_get_runtime_dir();
     rte_eal_cleanup();
+    std::error_code ignored;
+    std::filesystem::remove_all(directory, ignored);
 }
 
 tl::expected<rte_mempool*, std::string> make_pool(const std::string& name, unsigned packets,

@@ -22,7 +22,7 @@ struct EalOptions {
 
 // Main is lcore 0, worker i is lcore i + 1. Leaves no files behind. One sentence on failure.
 tl::expected<void, std::string> start_eal(const EalOptions& options);
-void stop_eal();
+void stop_eal();  // after everything that uses DPDK is gone
 
 // Packet buffers of one thread. `private_bytes` of each are the caller's; frames of up to
 // `largest_frame` bytes fit one buffer behind RTE_PKTMBUF_HEADROOM.

@@ -12,7 +12,8 @@ namespace {
 struct Log {
     std::mutex mutex;
     LogSink sink;
-    std::string complaint;
+    std::string first_error;
+    std::string last_warning;
 };
 
 Log& log() {
@@ -30,8 +31,9 @@ void take_line(std::string_view line) {
     const int level = rte_log_cur_msg_loglevel();
     Log& to = log();
     const std::lock_guard lock(to.mutex);
-    if (level >= 0 && level <= static_cast<int>(RTE_LOG_WARNING))
-        to.complaint = without_prefix(line);
+    if (level == static_cast<int>(RTE_LOG_WARNING)) to.last_warning = without_prefix(line);
+    if (level >= 0 && level < static_cast<int>(RTE_LOG_WARNING) && to.first_error.empty())
+        to.first_error = without_prefix(line);
     if (to.sink) to.sink(level < 0 ? RTE_LOG_INFO : static_cast<unsigned>(level), line);
 }
 
@@ -61,9 +63,11 @@ void route_log(LogSink sink) {
     if (stream != nullptr) rte_openlog_stream(stream);
 }
 
-std::string take_last_complaint() {
+std::string take_complaint() {
     const std::lock_guard lock(log().mutex);
-    return std::exchange(log().complaint, {});
+    std::string error = std::exchange(log().first_error, {});
+    std::string warning = std::exchange(log().last_warning, {});
+    return error.empty() ? warning : error;
 }
 
 }  // namespace portcullis::nic

@@ -1,4 +1,4 @@
-// What DPDK's libraries say, line by line, to whoever wants it; and its last complaint, which is
+// What DPDK's libraries say, line by line, to whoever wants it; and their complaint, which is
 // the reason behind a bare error number.
 #pragma once
 
@@ -15,8 +15,8 @@ using LogSink = std::function<void(unsigned level, std::string_view line)>;
 // nothing is printed anywhere.
 void route_log(LogSink sink);
 
-// The last line at level warning or worse, without its "EAL: " prefix; empty if there was none
-// since the last call.
-std::string take_last_complaint();
+// The first error since the last call (what follows it are its consequences), else the last
+// warning, without its "EAL: " prefix; empty if there was neither.
+std::string take_complaint();
 
 }  // namespace portcullis::nic
