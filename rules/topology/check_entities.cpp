@@ -8,17 +8,6 @@ namespace {
 
 constexpr std::size_t kMostEdgeNodes = 12;
 
-struct Leg {
-    std::string_view key;
-    DualAddress Edge::*vip;
-    DualAddress EdgeNode::*node;
-};
-constexpr std::array<Leg, 4> kLegs = {{
-    {"access", &Edge::access_vip, &EdgeNode::access},
-    {"web-conferencing", &Edge::web_conferencing_vip, &EdgeNode::web_conferencing},
-    {"av", &Edge::av_vip, &EdgeNode::av},
-    {"internal", &Edge::internal_vip, &EdgeNode::internal},
-}};
 constexpr std::size_t kExternalLegs = 3;
 
 std::string path_of(const EdgeNode& node, std::string_view key) {
@@ -31,7 +20,7 @@ std::string name_of(policy::Family family) {
 
 // A VIP and its nodes speak the same families. Outside, a node's family without its VIP's would
 // break the count of 3(N+1) as much as the reverse; inside, nodes may have more.
-void check_families(const Edge& edge, const Leg& leg, bool external, Reading& reading) {
+void check_families(const Edge& edge, const EdgeLeg& leg, bool external, Reading& reading) {
     const auto& vip = edge.*leg.vip;
     for (const auto& node : edge.nodes) {
         const auto& address = node.*leg.node;
@@ -61,16 +50,17 @@ void check_edge(Reading& reading) {
     const auto& edge = reading.topology.edge;
     auto& errors = reading.errors;
     if (reading.edge_where.line == 0) return;
-    const auto vip_given = [&](const Leg& leg) {
+    const auto vip_given = [&](const EdgeLeg& leg) {
         return (edge.*leg.vip).any() ||
                reading.broken.contains("edge.vips." + std::string(leg.key));
     };
-    const auto node_given = [&](const EdgeNode& node, const Leg& leg) {
+    const auto node_given = [&](const EdgeNode& node, const EdgeLeg& leg) {
         return (node.*leg.node).any() || reading.broken.contains(path_of(node, leg.key));
     };
     std::size_t external_vips = 0;
-    for (std::size_t i = 0; i < kExternalLegs; ++i) external_vips += vip_given(kLegs[i]) ? 1U : 0U;
-    const bool internal_vip = vip_given(kLegs[3]);
+    for (std::size_t i = 0; i < kExternalLegs; ++i)
+        external_vips += vip_given(kEdgeLegs[i]) ? 1U : 0U;
+    const bool internal_vip = vip_given(kEdgeLegs[3]);
     const auto vips_where =
         reading.edge_vips_where.line > 0 ? reading.edge_vips_where : reading.edge_where;
 
@@ -88,13 +78,14 @@ void check_edge(Reading& reading) {
     const std::string needed = std::to_string(3 * (edge.nodes.size() + 1));
     if (external_vips > 0) {
         for (std::size_t i = 0; i < kExternalLegs; ++i)
-            if (!vip_given(kLegs[i]))
-                errors.add(vips_where, "edge.vips: `" + std::string(kLegs[i].key) + "` is missing",
+            if (!vip_given(kEdgeLegs[i]))
+                errors.add(vips_where,
+                           "edge.vips: `" + std::string(kEdgeLegs[i].key) + "` is missing",
                            "a balanced Edge has 3(N+1) public addresses, here " + needed +
                                ": three VIPs and three for each node");
     }
     for (const auto& node : edge.nodes)
-        for (const auto& leg : kLegs)
+        for (const auto& leg : kEdgeLegs)
             if (!node_given(node, leg))
                 errors.add(
                     node.where,
@@ -104,8 +95,8 @@ void check_edge(Reading& reading) {
                               ": three VIPs and three for each node"
                         : "each Edge Server has an address for access, web-conferencing, av "
                           "and internal");
-    for (std::size_t i = 0; i < kLegs.size(); ++i)
-        check_families(edge, kLegs[i], i < kExternalLegs, reading);
+    for (std::size_t i = 0; i < kEdgeLegs.size(); ++i)
+        check_families(edge, kEdgeLegs[i], i < kExternalLegs, reading);
 }
 
 void check_pools(Reading& reading) {

@@ -7,27 +7,13 @@
 namespace portcullis::topology {
 namespace {
 
-struct EdgeAddressKey {
-    std::string_view key;
-    Zone zone;
-    DualAddress Edge::*vip;
-    DualAddress EdgeNode::*node;
-};
-constexpr std::array<EdgeAddressKey, 4> kEdgeAddresses = {{
-    {"access", Zone::edge_external, &Edge::access_vip, &EdgeNode::access},
-    {"web-conferencing", Zone::edge_external, &Edge::web_conferencing_vip,
-     &EdgeNode::web_conferencing},
-    {"av", Zone::edge_external, &Edge::av_vip, &EdgeNode::av},
-    {"internal", Zone::edge_internal, &Edge::internal_vip, &EdgeNode::internal},
-}};
-
 void read_edge_node(const Field& field, std::string name, Reading& reading) {
     const MapReader map(field, keys::kEdgeNode, reading.errors);
     if (!map.valid()) return;
     EdgeNode node;
     node.name = std::move(name);
     node.where = field.where;
-    for (const auto& [key, zone, vip, member] : kEdgeAddresses)
+    for (const auto& [key, zone, vip, member] : kEdgeLegs)
         if (const auto address = map.get(key)) node.*member = read_entity(*address, zone, reading);
     if (const auto weight = map.get("weight"))
         node.weight = read_number(*weight, 1, 1000, reading.errors).value_or(1);
@@ -128,7 +114,7 @@ void read_edge(const Field& field, Reading& reading) {
     if (const auto vips = map.get("vips")) {
         const MapReader addresses(*vips, keys::kEdgeVips, reading.errors);
         reading.edge_vips_where = vips->where;
-        for (const auto& [key, zone, vip, node] : kEdgeAddresses)
+        for (const auto& [key, zone, vip, node] : kEdgeLegs)
             if (const auto address = addresses.get(key))
                 reading.topology.edge.*vip = read_entity(*address, zone, reading);
     }

@@ -4,8 +4,10 @@
 //     parse_yaml -> read_* (one section each) -> check_* (what only the whole file shows)
 #pragma once
 
+#include <array>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "rules/topology/reader.h"
@@ -74,6 +76,22 @@ struct Reading {
     Location edge_where;
     Location edge_vips_where;
 };
+
+// The four addresses of the Edge, each as a VIP and on every node: three outside, then the internal
+// one.
+struct EdgeLeg {
+    std::string_view key;
+    Zone zone;
+    DualAddress Edge::*vip;
+    DualAddress EdgeNode::*node;
+};
+inline constexpr std::array<EdgeLeg, 4> kEdgeLegs = {{
+    {"access", Zone::edge_external, &Edge::access_vip, &EdgeNode::access},
+    {"web-conferencing", Zone::edge_external, &Edge::web_conferencing_vip,
+     &EdgeNode::web_conferencing},
+    {"av", Zone::edge_external, &Edge::av_vip, &EdgeNode::av},
+    {"internal", Zone::edge_internal, &Edge::internal_vip, &EdgeNode::internal},
+}};
 
 void read_interfaces(const Field& field, Reading& reading);
 void read_routes(const Field& field, Reading& reading);

@@ -4,9 +4,13 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
+
+#include "rules/topology/keys.h"
 
 namespace portcullis::topology {
 namespace {
@@ -231,6 +235,52 @@ TEST(Load, TwelveEdgeNodesAreTheMost) {
     EXPECT_EQ(good(edge).edge.nodes.size(), 12U);
     add(13);
     EXPECT_EQ(bad(edge).size(), 1U);
+}
+
+TEST(Load, TheReadmesExampleLoads) {
+    std::ifstream stream(README);
+    const std::string text{std::istreambuf_iterator<char>(stream), {}};
+    const auto begin = text.find("```yaml\n") + 8;
+    const auto t = good(text.substr(begin, text.find("```", begin) - begin), "");
+    EXPECT_EQ(t.pools.size(), 3U);
+    EXPECT_EQ(t.site_rules.size(), 2U);
+    // And every key has a word there.
+    for (const auto& [definition, keys] : all_key_sets())
+        for (const auto key : keys)
+            EXPECT_NE(text.find("`" + std::string(key)), std::string::npos) << key;
+}
+
+// The most that the limits let through: what compares many with many must stay quick.
+TEST(Load, AFileFullOfAddressesEndsInTime) {
+    std::string text = "release: lync-2013\ninterfaces:\n";
+    for (int i = 0; i < 256; ++i) {
+        text += "  i" + std::to_string(i) + ": {device: d, zones: corporate, addresses: [";
+        for (int j = 0; j < 16; ++j)
+            text += "10." + std::to_string(i) + "." + std::to_string(j) + ".1/24,";
+        text += "]}\n";
+    }
+    text += "networks:\n  corporate: [";
+    for (int i = 0; i < 4096; ++i)
+        text += "11." + std::to_string(i / 16) + "." + std::to_string(i % 16 * 16) + ".0/20,";
+    text += "]\n  clients: [";
+    for (int i = 0; i < 4096; ++i)
+        text += "11." + std::to_string(i / 16) + "." + std::to_string(i % 16 * 16) + ".0/24,";
+    text += "]\nroutes:\n";
+    for (int i = 0; i < 4096; ++i)
+        text += "- {to: 12." + std::to_string(i / 256) + "." + std::to_string(i % 256) +
+                ".0/24, via: 10.7.7.9}\n";
+    text += "pools:\n";
+    for (int p = 0; text.size() < 1000000; ++p) {
+        text += " p" + std::to_string(p) + ": {role: director, servers: [";
+        for (int i = 1; i < 250; ++i)
+            text += "11.0." + std::to_string(p) + "." + std::to_string(i) + ",";
+        text += "]}\n";
+    }
+    const auto start = std::clock();
+    const auto loaded = load_text(text, "large.yaml");
+    EXPECT_LT(std::clock() - start, 60 * CLOCKS_PER_SEC);
+    ASSERT_FALSE(loaded);  // one VLAN of one device, 256 times
+    EXPECT_EQ(loaded.error().size(), 255U) << loaded.error().at(0).to_string();
 }
 
 TEST(Load, FilesThatCannotBeRead) {

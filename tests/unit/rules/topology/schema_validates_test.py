@@ -31,6 +31,9 @@ def main():
     for sample in samples:
         for error in validator.iter_errors(yaml.safe_load(sample.read_text())):
             failures.append(f"{sample.name}: {error.json_path}: {error.message}")
+    example = (root / "rules/topology/README.md").read_text().split("```yaml\n")[1].split("```")[0]
+    for error in validator.iter_errors(yaml.safe_load(example)):
+        failures.append(f"README.md: {error.json_path}: {error.message}")
     for name in REFUSED:
         text = (root / "tests/unit/rules/topology/bad" / (name + ".yaml")).read_text()
         if validator.is_valid(yaml.safe_load(text)):

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
 #include <string>
 
 namespace portcullis::topology {
@@ -105,10 +105,10 @@ TEST(YamlTree, BillionLaughsAreRefusedFast) {
     std::string wide = "a: &x [";
     for (int i = 0; i < 5000; ++i) wide += "1,";
     wide += "]\nb: [*x, *x, *x]\n";
-    const auto start = std::chrono::steady_clock::now();
+    const auto start = std::clock();
     EXPECT_TRUE(complaint(text).starts_with("too many aliases"));
     EXPECT_TRUE(complaint(wide).starts_with("too many aliases"));
-    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+    EXPECT_LT(std::clock() - start, 5 * CLOCKS_PER_SEC);
 }
 
 TEST(YamlTree, Size) {
@@ -130,7 +130,7 @@ TEST(YamlTree, OtherEncodingsAreRefused) {
 }
 
 TEST(YamlTree, LargeOddFilesEndInTime) {
-    const auto start = std::chrono::steady_clock::now();
+    const auto start = std::clock();
     for (const std::string piece :
          {"[",   "{",    "- ",   "? ",  ": ", "\"",    "'",     "&a ",
           "*a ", "! ",   "a: ",  "# ",  "\n", "- a\n", "a\n",   "%",
@@ -139,7 +139,7 @@ TEST(YamlTree, LargeOddFilesEndInTime) {
         while (text.size() + piece.size() <= kLargestFile) text += piece;
         complaint(text);
     }
-    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(60));
+    EXPECT_LT(std::clock() - start, 60 * CLOCKS_PER_SEC);
 }
 
 }  // namespace
