@@ -9,10 +9,30 @@
 namespace portcullis::topology {
 
 enum class Feature : std::uint8_t {
-    federation, hosted_exchange, xmpp, ocs2007_federation, ocs2007r2_federation,
-    lync2010_federation, lync2013_federation, wlm, multi_edge_pool, cls_logging,
-    mobility_http, rp_http_redirect, web_conferencing, director, mobility, dial_in,
-    mediation, persistent_chat, office_web_apps, call_park, response_group, e911, cac, rcc,
+    federation,
+    hosted_exchange,
+    xmpp,
+    ocs2007_federation,
+    ocs2007r2_federation,
+    lync2010_federation,
+    lync2013_federation,
+    wlm,
+    multi_edge_pool,
+    cls_logging,
+    mobility_http,
+    rp_http_redirect,
+    web_conferencing,
+    director,
+    mobility,
+    dial_in,
+    mediation,
+    persistent_chat,
+    office_web_apps,
+    call_park,
+    response_group,
+    e911,
+    cac,
+    rcc,
 };
 inline constexpr unsigned kFeatureCount = 24;
 

@@ -6,7 +6,7 @@
 #include <system_error>
 
 #include "rules/topology/reading.h"
-#include "rules/topology/yaml_tree.h"
+#include "rules/topology/yaml.h"
 
 namespace portcullis::topology {
 namespace {

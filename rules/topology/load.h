@@ -27,8 +27,8 @@ using Diagnostics = std::vector<Diagnostic>;
 tl::expected<Topology, Diagnostics> load(const std::filesystem::path& file);
 tl::expected<Topology, Diagnostics> load_text(std::string_view yaml, std::string_view file_name);
 
-// The checks that need the whole topology and depend on its features; load() runs them. They are run
-// again when `trace --with/--without` has switched features.
+// The checks that need the whole topology and depend on its features; load() runs them. They are
+// run again when `trace --with/--without` has switched features.
 Diagnostics check_features(const Topology& topology, std::string_view file_name);
 
 }  // namespace portcullis::topology

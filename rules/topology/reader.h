@@ -11,7 +11,7 @@
 
 #include "rules/topology/keys.h"
 #include "rules/topology/reporter.h"
-#include "rules/topology/yaml_tree.h"
+#include "rules/topology/yaml.h"
 
 namespace portcullis::topology {
 

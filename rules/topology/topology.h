@@ -1,7 +1,8 @@
 // The topology: what an engineer wrote down about a Lync deployment, as plain values.
 //
-// Filled by load() (load.h) from YAML, already checked: every address lies in its zone, no two entities
-// share one, VIPs have nodes, counts add up. Nothing here is derived; deriving is the compiler's job.
+// Filled by load() (load.h) from YAML, already checked: every address lies in its zone, no two
+// entities share one, VIPs have nodes, counts add up. Nothing here is derived; deriving is the
+// compiler's job.
 #pragma once
 
 #include <cstdint>
@@ -156,8 +157,9 @@ struct Topology {
     FeatureSet features;
     std::vector<Interface> interfaces;
     std::vector<Route> routes;
-    std::vector<Prefix> corporate;  // networks.corporate and the corporate interfaces' prefixes, sorted
-    std::vector<Prefix> clients;    // networks.clients; where absent, equal to corporate
+    // networks.corporate and the corporate interfaces' prefixes, sorted
+    std::vector<Prefix> corporate;
+    std::vector<Prefix> clients;  // networks.clients; where absent, equal to corporate
     Edge edge;
     std::vector<ReverseProxy> reverse_proxies;
     std::vector<Pool> pools;

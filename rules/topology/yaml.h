@@ -1,4 +1,4 @@
-// YAML text -> a tree of our own with the place of every value, within limits. yaml_tree.cpp is the
+// YAML text -> a tree of our own with the place of every value, within limits. yaml.cpp is the
 // one file that knows yaml-cpp, and no exception leaves it.
 #pragma once
 

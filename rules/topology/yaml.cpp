@@ -1,4 +1,4 @@
-#include "rules/topology/yaml_tree.h"
+#include "rules/topology/yaml.h"
 
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>

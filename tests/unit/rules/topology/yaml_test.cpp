@@ -1,4 +1,4 @@
-#include "rules/topology/yaml_tree.h"
+#include "rules/topology/yaml.h"
 
 #include <gtest/gtest.h>
 
@@ -24,7 +24,7 @@ std::string nested_lists(unsigned depth) {
     return "a: " + std::string(depth, '[') + std::string(depth, ']') + "\n";
 }
 
-TEST(YamlTree, KeepsPlacesAndOrder) {
+TEST(Yaml, KeepsPlacesAndOrder) {
     Reporter errors;
     const auto tree = parse_yaml("b: {x: 1, \"y\": 'on'}\na:\n  - [p, ~]\n", errors);
     ASSERT_TRUE(tree.has_value() && errors.empty());
@@ -47,7 +47,7 @@ TEST(YamlTree, KeepsPlacesAndOrder) {
     EXPECT_EQ(root.size, 8U);
 }
 
-TEST(YamlTree, DuplicateKeysAreReportedAndTheFirstIsKept) {
+TEST(Yaml, DuplicateKeysAreReportedAndTheFirstIsKept) {
     Reporter errors;
     const auto tree = parse_yaml("a: 1\nb: 2\na: {c: 3, c: 4}\n", errors);
     ASSERT_TRUE(tree.has_value());
@@ -59,7 +59,7 @@ TEST(YamlTree, DuplicateKeysAreReportedAndTheFirstIsKept) {
     EXPECT_EQ(found[1].where.column, 11);
 }
 
-TEST(YamlTree, Depth) {
+TEST(Yaml, Depth) {
     EXPECT_EQ(complaint(nested_lists(kDeepest - 1)), "");  // the map around them counts
     EXPECT_EQ(complaint(nested_lists(kDeepest)), "values are nested deeper than 32 levels");
     EXPECT_EQ(complaint(nested_lists(500000)), "values are nested deeper than 32 levels");
@@ -74,7 +74,7 @@ TEST(YamlTree, Depth) {
               "values are nested deeper than 32 levels");
 }
 
-TEST(YamlTree, Aliases) {
+TEST(Yaml, Aliases) {
     Reporter errors;
     const auto tree = parse_yaml("a: &x {k: v}\nb: [*x, *x]\n", errors);
     ASSERT_TRUE(tree.has_value() && errors.empty());
@@ -93,7 +93,7 @@ TEST(YamlTree, Aliases) {
     EXPECT_TRUE(complaint("a: *nobody\n").starts_with("this is not YAML"));
 }
 
-TEST(YamlTree, BillionLaughsAreRefusedFast) {
+TEST(Yaml, BillionLaughsAreRefusedFast) {
     std::string text = "l0: &l0 lol\n";
     for (int i = 1; i < 30; ++i) {
         const auto before = "*l" + std::to_string(i - 1);
@@ -111,13 +111,13 @@ TEST(YamlTree, BillionLaughsAreRefusedFast) {
     EXPECT_LT(std::clock() - start, 5 * CLOCKS_PER_SEC);
 }
 
-TEST(YamlTree, Size) {
+TEST(Yaml, Size) {
     const std::string fits = "a: " + std::string(kLargestFile - 4, 'x') + "\n";
     EXPECT_EQ(complaint(fits), "");
     EXPECT_EQ(complaint(fits + "\n"), "the file is larger than 1 MiB");
 }
 
-TEST(YamlTree, OtherEncodingsAreRefused) {
+TEST(Yaml, OtherEncodingsAreRefused) {
     const std::string not_utf8 = "the file is not UTF-8 text from here on";
     EXPECT_EQ(complaint("\xff\xfe"
                         "a\0:\0"),
@@ -129,7 +129,7 @@ TEST(YamlTree, OtherEncodingsAreRefused) {
               "");  // a byte order mark does no harm
 }
 
-TEST(YamlTree, LargeOddFilesEndInTime) {
+TEST(Yaml, LargeOddFilesEndInTime) {
     const auto start = std::clock();
     for (const std::string piece :
          {"[",   "{",    "- ",   "? ",  ": ", "\"",    "'",     "&a ",
