@@ -26,7 +26,7 @@ TABLE = {
 # Adapters: the one file in which a library may be used.
 ADAPTERS = {
     "rules/topology/yaml.cpp": (r"yaml-cpp/.*",),
-    "rules/policy/digest.cpp": (r"xxhash\.h",),
+    "rules/policy/image.cpp": (r"xxhash\.h",),
 }
 # Poll-path folders must not log.
 QUIET = ("dataplane/stages/", "dataplane/session/", "dataplane/nat/")

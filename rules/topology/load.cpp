@@ -57,7 +57,6 @@ void collect_networks(Reading& reading) {
     sort_unique(topology.corporate);
     for (const auto& placed : reading.clients) topology.clients.push_back(placed.prefix);
     sort_unique(topology.clients);
-    if (topology.clients.empty()) topology.clients = topology.corporate;
 }
 
 void check_features_into(const Topology& topology, Reporter& errors) {

@@ -159,7 +159,7 @@ struct Topology {
     std::vector<Route> routes;
     // networks.corporate and the corporate interfaces' prefixes, sorted
     std::vector<Prefix> corporate;
-    std::vector<Prefix> clients;  // networks.clients; where absent, equal to corporate
+    std::vector<Prefix> clients;  // networks.clients; empty: no internal clients, no client rules
     Edge edge;
     std::vector<ReverseProxy> reverse_proxies;
     std::vector<Pool> pools;
