@@ -25,6 +25,22 @@ RouteResult RuntimePolicy::route(const IpAddress& destination) const {
     return {entry.interface, entry.on_link ? destination : entry.gateway};
 }
 
+std::optional<DropReason> RuntimePolicy::source_refused(std::uint16_t interface,
+                                                        const IpAddress& source) const {
+    return source_refused(interface, info(source).entry);
+}
+
+// policy::source_refused().
+std::optional<DropReason> RuntimePolicy::source_refused(std::uint16_t interface,
+                                                        const policy::AddressClass& source) const {
+    if (source.kind == AddressKind::own) return DropReason::own_source;
+    const policy::ZoneSet zones = policy_.interfaces[interface].zones;
+    const bool member = source.kind == AddressKind::member;
+    if (member && zones.contains(source.zone)) return std::nullopt;
+    const bool bogon = !member && zones.contains(policy::Zone::internet);
+    return bogon ? DropReason::bogon_source : DropReason::spoofed_source;
+}
+
 // Everything that policy::match asks before the rules. True: ask the rules with `query`.
 bool RuntimePolicy::prepare(const FlowKey& key, RuleQuery& query, Judgement& out) const {
     out = {};
@@ -37,15 +53,8 @@ bool RuntimePolicy::prepare(const FlowKey& key, RuleQuery& query, Judgement& out
         return false;
     }
     const AddressInfo& source = info(key.source);
-    if (source.entry.kind == AddressKind::own) {
-        out.reason = DropReason::own_source;
-        return false;
-    }
-    const policy::ZoneSet zones = policy_.interfaces[key.interface].zones;
-    const bool member = source.entry.kind == AddressKind::member;
-    if (!member || !zones.contains(source.entry.zone)) {
-        const bool bogon = !member && zones.contains(policy::Zone::internet);
-        out.reason = bogon ? DropReason::bogon_source : DropReason::spoofed_source;
+    if (const auto refused = source_refused(key.interface, source.entry)) {
+        out.reason = *refused;
         return false;
     }
     const AddressInfo& destination = info(key.destination);

@@ -76,6 +76,10 @@ class RuntimePolicy {
     // Judges up to 64 first packets: anti-spoofing, then rte_acl, in the same order as
     // policy::match. Entries whose bit in `wanted` is 0 are left untouched.
     void judge(const FlowKey* keys, unsigned count, std::uint64_t wanted, Judgement* out) const;
+    // The anti-spoofing half of it: why nobody with this address can have sent a packet that came
+    // in by `interface`, or nullopt.
+    std::optional<DropReason> source_refused(std::uint16_t interface,
+                                             const IpAddress& source) const;
 
     const policy::Rule& rule(std::uint32_t index) const { return policy_.rules[index]; }
     const policy::Service& service(std::uint32_t index) const { return policy_.services[index]; }
@@ -140,6 +144,8 @@ class RuntimePolicy {
     const RuleTable* rules_of(std::uint16_t interface, bool v4) const {
         return rule_tables_[interface * 2U + (v4 ? 0U : 1U)].get();
     }
+    std::optional<DropReason> source_refused(std::uint16_t interface,
+                                             const policy::AddressClass& source) const;
     bool prepare(const FlowKey& key, RuleQuery& query, Judgement& out) const;
     void decide(std::uint32_t result, Judgement& out) const;
 

@@ -4,11 +4,16 @@
 // session is left to admit in `burst.missed`.
 //
 // Exits here:
-//   drop  icmp_no_session (an ICMP error about nothing that passes here), policy_changed,
-//   binding_gone,
+//   drop  icmp_no_session (an ICMP error about nothing that passes here), spoofed_source,
+//         own_source, bogon_source (of an ICMP error), policy_changed, binding_gone,
 //         and what Sessions::track() refuses: tcp_out_of_window, tcp_closed, bad_tcp_flags, ...
+#include <optional>
+
+#include "dataplane/nat/icmp_error.h"
+#include "dataplane/session/tcp.h"
 #include "dataplane/stages/context.h"
 #include "dataplane/stages/readmit.h"
+#include "dataplane/stages/wire.h"
 
 namespace portcullis::dataplane {
 
@@ -40,7 +45,30 @@ void follow_flow(Burst& burst, unsigned i, Context& context) {
     }
 }
 
+// Who sends an error need not be an end of the session, so the session does not vouch for its
+// source: it must live behind this interface like any other. About TCP the quote must be of a
+// segment that can still be under way: guessing the addresses and ports of a connection is easy
+// (RFC 5927 4.1).
+std::optional<DropReason> refuse_error(const Burst& burst, unsigned i, const Context& context) {
+    const PacketView& view = burst.view[i];
+    const Attachment at = burst.ingress[i];
+    const IpAddress source =
+        view.family == Family::ipv4 ? load_v4(view.l3 + 12) : load_v6(view.l3 + 8);
+    const RuntimePolicy& policy = *context.policy;
+    if (const auto why = policy.source_refused(policy.interface_of(at.device, at.vlan), source))
+        return why;
+    if (burst.key[i].protocol != static_cast<std::uint8_t>(policy::Transport::tcp))
+        return std::nullopt;
+    const auto quoted = parse_icmp_error(view, burst.key[i].interface);
+    const SessionHit& hit = burst.hit[i];
+    if (quoted &&
+        tcp_sequence_in_flight(*hit.session, opposite(hit.direction), quoted->tcp_sequence))
+        return std::nullopt;
+    return DropReason::icmp_no_session;
+}
+
 void follow_error(Burst& burst, unsigned i, Context& context) {
+    if (const auto refused = refuse_error(burst, i, context)) return burst.drop(i, *refused);
     const SessionHit path = context.sessions->path_of(burst.hit[i]);
     if (is_current(*path.session, burst, i, context)) burst.hit[i] = path;
 }

@@ -291,6 +291,48 @@ TEST(Pipeline, IcmpErrorOfASessionIsTranslatedOutsideAndInside) {
     }
 }
 
+TEST(Pipeline, AnIcmpErrorComesFromWhoeverMayLiveThere) {
+    Rig rig(settled());
+    rig.publish(::portcullis::test::small_policy());
+    rig.from_wan(make_udp(kClient, kAvVip, 40000, 3478, {1}));
+    rig.pump();
+    const IpAddress node = rig.one_sent(kDmz).to();
+    rig.from_dmz(make_udp(node, kClient, 3478, 40000, {2}));
+    rig.pump();
+    const Bytes reply = rig.one_sent(kWan).packet.bytes;
+    for (const char* liar : {"10.1.2.3", "203.0.113.77", "203.0.113.1", "192.0.2.1"})
+        rig.from_wan(make_icmp_error(ip(liar), kAvVip, 3, 4, reply));
+    rig.pump();
+    EXPECT_EQ(rig.drops(), "spoofed-source 1, own-source 2, bogon-source 1");
+    EXPECT_TRUE(rig.sent(kDmz).empty());
+    const IpAddress router = ip("198.51.100.1");
+    rig.from_wan(make_icmp_error(router, kAvVip, 3, 4, reply));
+    rig.pump();
+    const Sent error = rig.one_sent(kDmz);
+    EXPECT_EQ(error.from(), router);
+    EXPECT_EQ(error.to(), node);
+    EXPECT_TRUE(error.packet.checksums_right());
+    rig.expect_identity();
+}
+
+TEST(Pipeline, AnIcmpErrorAboutTcpQuotesWhatCanBeUnderWay) {
+    Rig rig(settled());
+    rig.publish(::portcullis::test::small_policy());
+    const TestPacket syn = make_tcp(kClient, kAvNode, 40000, 50001, tcp(kSyn, 1000));
+    rig.from_wan(syn);
+    rig.pump();
+    (void)rig.one_sent(kDmz);
+    const TestPacket forged = make_tcp(kClient, kAvNode, 40000, 50001, tcp(kSyn, 77'000));
+    rig.from_dmz(make_icmp_error(kAvNode, kClient, 3, 3, forged.bytes));
+    rig.pump();
+    EXPECT_EQ(rig.drops(), "icmp-no-session 1");
+    EXPECT_TRUE(rig.sent(kWan).empty());
+    rig.from_dmz(make_icmp_error(kAvNode, kClient, 3, 3, syn.bytes));
+    rig.pump();
+    EXPECT_EQ(rig.one_sent(kWan).to(), kClient);
+    rig.expect_identity();
+}
+
 TEST(Pipeline, UnknownNextHopGoesToMainFinished) {
     Rig rig(settled());
     rig.publish(::portcullis::test::small_policy());
