@@ -37,6 +37,12 @@ constexpr bool is_embryonic(SessionState s) {
     return s == SessionState::syn_sent || s == SessionState::syn_received;
 }
 
+// Only the initiator's word is known: what a flood with forged sources consists of, like half-open
+// TCP.
+constexpr bool is_unanswered(SessionState s) {
+    return s == SessionState::one_way || s == SessionState::picked_up;
+}
+
 inline constexpr std::uint32_t kNoSession = 0xffffffff;
 inline constexpr std::uint32_t kNoNeighbour = 0xffffffff;
 inline constexpr std::uint16_t kNoInterface = 0xffff;

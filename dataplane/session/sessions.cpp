@@ -108,12 +108,31 @@ void Sessions::give_slot(std::uint32_t index) {
     last_free_ = index;
 }
 
-std::uint32_t Sessions::take_slot(Millis now) {
-    if (size_ >= capacity_) {
-        const std::uint32_t oldest = embryonic_.oldest();
-        if (oldest == kNoSession) return kNoSession;
-        end(sessions_[oldest], now);
+// Half-open connections and unanswered datagrams: the kind that there is more of gives way, for it
+// is the flood. So neither flood keeps the other kind's first packets from being answered.
+bool Sessions::make_room_in_table(Millis now) {
+    if (unanswered_ > embryonic_.size() && end_an_unanswered(now)) return true;
+    const std::uint32_t oldest = embryonic_.oldest();
+    if (oldest == kNoSession) return false;
+    end(sessions_[oldest], now);
+    return true;
+}
+
+// Slots are reused in the order in which they were freed, so going round them meets about the
+// oldest first, and a list of these sessions is not needed.
+bool Sessions::end_an_unanswered(Millis now) {
+    for (unsigned i = 0; i < kMaxSearch; ++i) {
+        Session& session = sessions_[give_way_next_];
+        if (++give_way_next_ == slots()) give_way_next_ = 0;
+        if (!is_unanswered(session.state)) continue;
+        end(session, now);
+        return true;
     }
+    return false;
+}
+
+std::uint32_t Sessions::take_slot(Millis now) {
+    if (size_ >= capacity_ && !make_room_in_table(now)) return kNoSession;
     const std::uint32_t index = first_free_;  // there are kReserve more than the capacity
     first_free_ = sessions_[index].link;
     return index;
@@ -232,6 +251,7 @@ StartResult Sessions::start(const SessionPlan& plan, const PacketView& packet, M
     } else {
         tcp_pick_up(session, segment);
     }
+    unanswered_ += is_unanswered(session.state);
     return {&session, {}, Direction::initiator};
 }
 
@@ -271,6 +291,7 @@ void Sessions::end(Session& session, Millis /*now*/) {
         twin->twin_last = false;
     }
     if (is_embryonic(session.state)) embryonic_.remove(session.link);
+    unanswered_ -= is_unanswered(session.state);
     if (session.holds_port) {
         if (PortPool* pool = ports_.find(pool_key(session.nat, session.key[1])))
             pool->release(session.key[1].destination_port);

@@ -118,8 +118,8 @@ class Sessions {
     // Starts the session, counts the packet and takes its state from it: no track() of this packet.
     // If an earlier packet of the same burst has already started it, this packet is tracked
     // instead. Refused with bad_tcp_flags, not_a_syn, no_free_port, path_conflict, embryonic_limit,
-    // session_table_full or what track() says. A full table or an embryonic limit makes the oldest
-    // embryonic session (of this source) give way first.
+    // session_table_full or what track() says. An embryonic limit makes the oldest embryonic
+    // session (of this source) give way first; a full table one that nobody has answered yet.
     StartResult start(const SessionPlan& plan, const PacketView& packet, Millis now);
     // Counts the packet and moves the state; `bytes` is the IP length.
     TrackResult track(const SessionHit& hit, const PacketView& packet, Millis now);
@@ -172,6 +172,7 @@ class Sessions {
     // than a burst can start.
     static constexpr std::uint32_t kReserve = 64;
     static constexpr unsigned kMaxBurst = 64;
+    static constexpr unsigned kMaxSearch = 256;  // slots looked at for one to give way
 
     Sessions(const Config& config, HugeArray<Session> sessions, SessionTable table,
              Embryonic embryonic);
@@ -186,6 +187,8 @@ class Sessions {
     // sessions.cpp: start and end
     bool clear_responder_key(const FlowKey& key, Millis now, SessionHit& twin);
     bool make_room_among_embryonic(const IpAddress& source, Millis now);
+    bool make_room_in_table(Millis now);
+    bool end_an_unanswered(Millis now);
     std::uint32_t take_slot(Millis now);
     void give_slot(std::uint32_t index);
     bool draw_port(const SessionPlan& plan, FlowKey& responder, Millis now);
@@ -207,6 +210,8 @@ class Sessions {
     Embryonic embryonic_;
     PortPools ports_;
     std::uint32_t size_ = 0;
+    std::uint32_t unanswered_ = 0;     // sessions that is_unanswered()
+    std::uint32_t give_way_next_ = 0;  // slot where the next search begins
     std::uint32_t first_free_ = kNoSession;
     std::uint32_t last_free_ = kNoSession;
     std::uint32_t sweep_next_ = 0;

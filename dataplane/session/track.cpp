@@ -47,6 +47,7 @@ TrackResult Sessions::track_tcp(Session& session, Direction direction, const Pac
     if (!read_tcp_segment(packet, segment)) return drop(DropReason::bad_l4_header);
     if (!valid_tcp_flags(segment.flags)) return drop(DropReason::bad_tcp_flags);
     const bool was_embryonic = is_embryonic(session.state);
+    const bool was_unanswered = is_unanswered(session.state);
     switch (tcp_track(session, direction, segment)) {
         case TcpVerdict::out_of_window:
             return drop(DropReason::tcp_out_of_window);
@@ -65,6 +66,7 @@ TrackResult Sessions::track_tcp(Session& session, Direction direction, const Pac
         embryonic_.remove(session.link);
         session.link = kNoSession;
     }
+    unanswered_ -= was_unanswered && !is_unanswered(session.state);
     count(session, direction, packet);
     return {Track::pass, {}, &session, direction};
 }
@@ -105,8 +107,10 @@ TrackResult Sessions::track_datagram(Session& session, Direction direction,
         }
     }
     Session& path = *by.session;
-    if (path.state == SessionState::one_way && by.direction == Direction::responder)
+    if (path.state == SessionState::one_way && by.direction == Direction::responder) {
         path.state = SessionState::established;
+        --unanswered_;
+    }
     path.last_seen = now;
     count(path, by.direction, packet);
     return {Track::pass, {}, &path, by.direction};

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 #include <set>
@@ -72,7 +73,7 @@ TEST(Sessions, AgreesWithMapsOverRandomOperations) {
         return now >= e.last_seen + (e.answered ? 120'000U : 30'000U);
     };
     unsigned started = 0;
-    unsigned refused = 0;
+    unsigned gave_way = 0;
     for (unsigned round = 0; round < 2'000'000; ++round) {
         now += random() % 400;
         const auto client = IpAddress::from_v4(0xc6336400 + random() % 40);
@@ -105,10 +106,19 @@ TEST(Sessions, AgreesWithMapsOverRandomOperations) {
             }
         } else if (!answer) {
             const StartResult result = sessions->start(plain(p), p.view(), now);
-            ASSERT_EQ(result.session != nullptr, live.size() < kCapacity);
+            if (live.size() == kCapacity && result.session != nullptr) {
+                // One that nobody has answered has given way.
+                const auto gone = std::find_if(live.begin(), live.end(), [&](const auto& item) {
+                    return sessions->at(item.first).state == SessionState::free;
+                });
+                ASSERT_NE(gone, live.end());
+                ASSERT_FALSE(gone->second.answered);
+                forget(gone->first);
+                ++gave_way;
+            }
             if (result.session == nullptr) {
+                ASSERT_EQ(live.size(), kCapacity);
                 ASSERT_EQ(result.reason, DropReason::session_table_full);
-                ++refused;
             } else {
                 ++started;
                 const std::uint32_t index = sessions->index_of(*result.session);
@@ -136,7 +146,7 @@ TEST(Sessions, AgreesWithMapsOverRandomOperations) {
         ASSERT_EQ(sessions->size(), live.size());
     }
     EXPECT_GT(started, 10'000U);
-    EXPECT_GT(refused, 1000U);
+    EXPECT_GT(gave_way, 1000U);
     std::set<std::uint32_t> visited;
     for (std::uint32_t next = 0; next != kNoSession;)
         next = sessions->visit(next, 7, [&](Session& s) { visited.insert(sessions->index_of(s)); });
@@ -154,9 +164,8 @@ TEST(Sessions, AFullTableHoldsItsWholeCapacity) {
             ASSERT_NE(sessions->start(plain(p), p.view(), 1).session, nullptr) << i;
         }
         TestPacket p = make_udp(ip("9.9.9.9"), ip("203.0.113.10"), 5, 6);
-        const StartResult full = sessions->start(plain(p), p.view(), 1);
-        EXPECT_EQ(full.session, nullptr);
-        EXPECT_EQ(full.reason, DropReason::session_table_full);
+        EXPECT_NE(sessions->start(plain(p), p.view(), 1).session, nullptr);
+        EXPECT_EQ(sessions->size(), kCapacity) << "one of the others has given way";
         for (std::uint32_t i = 0; i < sessions->slots(); ++i)
             if (sessions->at(i).state != SessionState::free) sessions->end(sessions->at(i), 1);
         EXPECT_EQ(sessions->size(), 0U);

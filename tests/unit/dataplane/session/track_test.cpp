@@ -322,7 +322,7 @@ TEST(Start, AnEmbryonicLimitOfZeroRefuses) {
     EXPECT_EQ(world.syn(kVip).reason, DropReason::embryonic_limit);
 }
 
-TEST(Start, AFullTableMakesTheOldestEmbryonicGiveWay) {
+TEST(Start, AFullTableMakesWhatNobodyHasAnsweredGiveWay) {
     World world({}, 4);
     ASSERT_NE(world.syn(kVip).session, nullptr);
     const auto udp = [&](std::uint16_t port) {
@@ -331,9 +331,41 @@ TEST(Start, AFullTableMakesTheOldestEmbryonicGiveWay) {
         return world.send(make_udp(kClient, kVip, port, 3478), kInternet, &plan);
     };
     for (std::uint16_t port = 1; port <= 4; ++port) EXPECT_NE(udp(port).session, nullptr);
-    EXPECT_EQ(world.sessions->embryonic(), 0U);
     EXPECT_EQ(world.sessions->size(), 4U);
-    EXPECT_EQ(udp(5).reason, DropReason::session_table_full);
+    EXPECT_EQ(world.sessions->embryonic(), 1U) << "datagrams were the flood, not the one SYN";
+    world.send(make_tcp(kNode, kClient, 443, kPort, {7, 1001, kTcpSyn | kTcpAck}), kEdge);
+    world.send(make_tcp(kClient, kVip, kPort, 443, {1001, 8, kTcpAck}), kInternet);
+    for (std::uint16_t port = 2; port <= 4; ++port)
+        EXPECT_NE(world.send(make_udp(kNode, kClient, 3478, port), kEdge).session, nullptr) << port;
+    EXPECT_EQ(udp(5).reason, DropReason::session_table_full) << "what is answered stays";
+}
+
+// A flood of forged datagrams fills the table; who is answered within its time gets through.
+TEST(Start, ADatagramFloodLeavesHandshakesAlone) {
+    constexpr std::uint32_t kCapacity = 1000;
+    World world({}, kCapacity);
+    const auto flood = [&](std::uint32_t number) {
+        SessionPlan plan = world.av_plan(kVip, 17, 3478);
+        plan.initiator.source = plan.translated_source = IpAddress::from_v4(0x0b000000 + number);
+        return world.send(make_udp(plan.initiator.source, kVip, kPort, 3478), kInternet, &plan);
+    };
+    std::uint32_t number = 0;
+    while (number < 3 * kCapacity) ASSERT_NE(flood(number++).session, nullptr);
+    Session* tcp = world.syn(kVip).session;
+    ASSERT_NE(tcp, nullptr);
+    while (number < 6 * kCapacity) ASSERT_NE(flood(number++).session, nullptr);
+    EXPECT_EQ(tcp->state, SessionState::syn_sent);
+    world.send(make_tcp(kNode, kClient, 443, kPort, {7, 1001, kTcpSyn | kTcpAck}), kEdge);
+    world.send(make_tcp(kClient, kVip, kPort, 443, {1001, 8, kTcpAck}), kInternet);
+    EXPECT_EQ(tcp->state, SessionState::established);
+    Session* udp = world.request(kVip, stun(1, 1)).session;
+    ASSERT_NE(udp, nullptr);
+    while (number < 6 * kCapacity + kCapacity / 2) ASSERT_NE(flood(number++).session, nullptr);
+    EXPECT_EQ(world.reply(stun(0x101, 1)).session, udp);
+    while (number < 9 * kCapacity) ASSERT_NE(flood(number++).session, nullptr);
+    EXPECT_EQ(tcp->state, SessionState::established);
+    EXPECT_EQ(udp->state, SessionState::established);
+    EXPECT_EQ(world.sessions->size(), kCapacity);
 }
 
 TEST(Idle, EachStateHasItsTime) {
