@@ -25,6 +25,15 @@
 
 namespace portcullis::dataplane {
 
+// A session query under way: one command a worker. It lives until every worker has done its part.
+struct Listing {
+    std::uint64_t client = 0;
+    std::uint32_t sequence = 0;
+    std::uint32_t limit = 0;
+    std::vector<std::unique_ptr<SessionListing>> parts;  // one a worker
+    std::size_t submitted = 0;
+};
+
 class MainThread : private HostSink {
   public:
     MainThread(const Config& config, Engine& engine, EventLoop& loop);
@@ -65,15 +74,6 @@ class MainThread : private HostSink {
     std::vector<peer::NodeRecord> nodes() const;
     std::uint16_t interface_at(Attachment at) const;
 
-    // A session query under way: one command a worker. It lives until every worker has done its
-    // part.
-    struct Listing {
-        std::uint64_t client = 0;
-        std::uint32_t sequence = 0;
-        std::uint32_t limit = 0;
-        std::vector<std::unique_ptr<SessionListing>> parts;  // one a worker
-        std::size_t submitted = 0;
-    };
     struct PendingLoad {
         std::uint64_t client = 0;
         std::uint32_t sequence = 0;
