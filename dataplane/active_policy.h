@@ -1,9 +1,8 @@
 // What a worker reads once per burst: the running policy, and what comes and goes with it.
 //
 //     loader thread:  make() -> slot.store(release) -> wait until every worker has reported a
-//     quiescent
-//                     state (rte_rcu_qsbr) -> main adds the old hits to its totals -> destroy the
-//                     old
+//                     quiescent state (rte_rcu_qsbr) -> main adds the old hits to its totals ->
+//                     destroy the old
 //     worker:         slot.load(acquire) -> one burst -> ... -> rte_rcu_qsbr_quiescent()
 //
 // nullptr means that no policy is loaded: everything is dropped.

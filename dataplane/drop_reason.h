@@ -2,8 +2,8 @@
 //
 //     X(enumerator, counter name, sentence for people)
 //
-// Each worker counts them; `portcullis counters` shows them as "drop.<name>". The names of denied first
-// packets are those of policy::DenyReason.
+// Each worker counts them; `portcullis counters` shows them as "drop.<name>". The names of denied
+// first packets are those of policy::DenyReason.
 #pragma once
 
 #include <cstdint>

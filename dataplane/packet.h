@@ -14,18 +14,18 @@ using policy::Family;
 using policy::IpAddress;
 
 // The identity of a flow as it arrives: 40 bytes without padding, hashed and compared as bytes.
-// Addresses are 16 bytes in network order, IPv4 as ::ffff:a.b.c.d. Ports are in host order. ICMP echo
-// has source_port = identifier, destination_port = 0 in a request and the reverse in a reply, so the
-// reply's key is the request's, swapped.
+// Addresses are 16 bytes in network order, IPv4 as ::ffff:a.b.c.d. Ports are in host order. ICMP
+// echo has source_port = identifier, destination_port = 0 in a request and the reverse in a reply,
+// so the reply's key is the request's, swapped.
 struct alignas(8) FlowKey {
     IpAddress source;
     IpAddress destination;
     std::uint16_t source_port = 0;
     std::uint16_t destination_port = 0;
-    // Ingress. Bursts and sessions hold its wire id (below), which no push changes; RuntimePolicy::judge()
-    // is asked with the index in its policy's interfaces.
+    // Ingress. Bursts and sessions hold its wire id (below), which no push changes;
+    // RuntimePolicy::judge() is asked with the index in its policy's interfaces.
     std::uint16_t interface = 0;
-    std::uint8_t protocol = 0;    // policy::Transport; ICMPv6 echo is stored as Transport::icmp
+    std::uint8_t protocol = 0;  // policy::Transport; ICMPv6 echo is stored as Transport::icmp
     std::uint8_t zero = 0;
 
     friend bool operator==(const FlowKey& a, const FlowKey& b) {
@@ -52,11 +52,11 @@ constexpr Attachment attachment_of(std::uint16_t id) {
 // Where the headers of a parsed packet are. The IP packet is contiguous from `l3` for at least all
 // headers, and parse has verified that `l3_bytes` are there.
 struct PacketView {
-    std::uint8_t* l3 = nullptr;     // first byte of the IP header
-    std::uint16_t l3_bytes = 0;     // length of the IP packet by its own header, without padding
-    std::uint16_t l4_offset = 0;    // of the TCP, UDP or ICMP header, from l3
+    std::uint8_t* l3 = nullptr;   // first byte of the IP header
+    std::uint16_t l3_bytes = 0;   // length of the IP packet by its own header, without padding
+    std::uint16_t l4_offset = 0;  // of the TCP, UDP or ICMP header, from l3
     Family family = Family::ipv4;
-    std::uint8_t protocol = 0;      // as on the wire: 6, 17, 1, 58
+    std::uint8_t protocol = 0;  // as on the wire: 6, 17, 1, 58
     std::uint8_t* l4() const { return l3 + l4_offset; }
     std::uint16_t l4_bytes() const { return static_cast<std::uint16_t>(l3_bytes - l4_offset); }
 };

@@ -1,8 +1,7 @@
 // The label on a packet that changes threads, kept in the mbuf's private area.
 //
-//   worker -> worker   the owner takes it from the top: `kind` handover, `device` and VLAN as
-//   received worker -> main     arp, nd, icmp_own, probe_reply: the frame as received, from its
-//   Ethernet header
+//   worker -> worker   the owner takes it from the top: `kind` handover, device and VLAN as received
+//   worker -> main     arp, nd, icmp_own, probe_reply: the frame as received, from its Ethernet header
 //                      resolve: a finished frame that lacks only its destination MAC address
 //   main -> worker     transmit: a finished frame to be sent as it is on `device`
 //

@@ -1,17 +1,17 @@
 // The peer link: what control and the data plane say to each other. Plain structs over one
-// SOCK_SEQPACKET unix socket; the data plane listens, control connects. Host byte order (both ends are
-// one machine), no padding left to chance (static_assert below).
+// SOCK_SEQPACKET unix socket; the data plane listens, control connects. Host byte order (both ends
+// are one machine), no padding left to chance (static_assert below).
 //
-// Every message is a Header followed by its body; a record's length is given by its type, but for the
-// list replies, which carry `count` records and say with `more` whether another message follows.
-// A request is answered by exactly one reply, or one list, with the same `sequence`. The image
-// itself never travels in a message: LoadImage carries one descriptor (SCM_RIGHTS) of a memfd sealed with
-// F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL.
+// Every message is a Header followed by its body; a record's length is given by its type, but for
+// the list replies, which carry `count` records and say with `more` whether another message
+// follows. A request is answered by exactly one reply, or one list, with the same `sequence`. The
+// image itself never travels in a message: LoadImage carries one descriptor (SCM_RIGHTS) of a memfd
+// sealed with F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL.
 //
 // Control may have several requests under way; they may be answered in any order (a status while an
-// image is being loaded, say). In every record `interface` and `rule` are indices in the policy that
-// runs when the reply is made (Policy::interfaces, Policy::rules); what no longer exists there is
-// kNoInterface or policy::kNoRule. `protocol` is as on the wire: 6, 17, 1, 58.
+// image is being loaded, say). In every record `interface` and `rule` are indices in the policy
+// that runs when the reply is made (Policy::interfaces, Policy::rules); what no longer exists there
+// is kNoInterface or policy::kNoRule. `protocol` is as on the wire: 6, 17, 1, 58.
 #pragma once
 
 #include <array>
@@ -28,27 +28,27 @@ inline constexpr std::uint16_t kNoInterface = 0xffff;
 
 enum class Type : std::uint16_t {
     // requests, control -> data plane
-    load_image = 1,     // LoadImage and one descriptor
-    confirm = 2,        // empty: the running policy is final
-    rollback = 3,       // empty: back to the previous policy
-    get_status = 4,     // empty
-    get_counters = 5,   // empty
-    get_sessions = 6,   // SessionQuery
-    get_neighbours = 7, // empty
-    get_interfaces = 8, // empty
-    get_rules = 9,      // empty: hit counters of the running policy's rules
-    get_nodes = 10,     // empty: probe state
-    get_denies = 11,    // empty: takes the sampled denies recorded since the last call
+    load_image = 1,      // LoadImage and one descriptor
+    confirm = 2,         // empty: the running policy is final
+    rollback = 3,        // empty: back to the previous policy
+    get_status = 4,      // empty
+    get_counters = 5,    // empty
+    get_sessions = 6,    // SessionQuery
+    get_neighbours = 7,  // empty
+    get_interfaces = 8,  // empty
+    get_rules = 9,       // empty: hit counters of the running policy's rules
+    get_nodes = 10,      // empty: probe state
+    get_denies = 11,     // empty: takes the sampled denies recorded since the last call
     // replies, data plane -> control
-    result = 64,         // Result: of load_image, confirm, rollback, and of any request that failed
-    status = 65,         // Status
-    counters = 66,       // ListHeader, CounterRecord...
-    sessions = 67,       // ListHeader, SessionRecord...
-    neighbours = 68,     // ListHeader, NeighbourRecord...
-    interfaces = 69,     // ListHeader, InterfaceRecord...
-    rules = 70,          // ListHeader, RuleRecord...
-    nodes = 71,          // ListHeader, NodeRecord...
-    denies = 72,         // ListHeader, DenyRecord...
+    result = 64,      // Result: of load_image, confirm, rollback, and of any request that failed
+    status = 65,      // Status
+    counters = 66,    // ListHeader, CounterRecord...
+    sessions = 67,    // ListHeader, SessionRecord...
+    neighbours = 68,  // ListHeader, NeighbourRecord...
+    interfaces = 69,  // ListHeader, InterfaceRecord...
+    rules = 70,       // ListHeader, RuleRecord...
+    nodes = 71,       // ListHeader, NodeRecord...
+    denies = 72,      // ListHeader, DenyRecord...
 };
 
 struct Header {
@@ -59,15 +59,15 @@ struct Header {
     std::uint32_t body_bytes = 0;
 };
 
-using Hash = std::array<std::uint8_t, 16>;  // policy::ImageHash
+using Hash = std::array<std::uint8_t, 16>;     // policy::ImageHash
 using Address = std::array<std::uint8_t, 16>;  // policy::IpAddress bytes: IPv4 as ::ffff:a.b.c.d
 template <std::size_t N>
 using Text = std::array<char, N>;  // NUL-terminated, cut if longer
 
 struct LoadImage {
     std::uint64_t image_bytes = 0;
-    Hash hash{};                         // what control means to load
-    std::uint32_t confirm_seconds = 0;   // 0: final at once; else rolled back unless confirmed in time
+    Hash hash{};                        // what control means to load
+    std::uint32_t confirm_seconds = 0;  // 0: final; else rolled back unless confirmed in time
     std::uint32_t reserved = 0;
 };
 
@@ -81,8 +81,8 @@ struct Result {
 };
 
 struct Status {
-    Hash running{};              // zero: no policy, everything is dropped
-    Hash previous{};             // what rollback goes back to; zero: nothing
+    Hash running{};   // zero: no policy, everything is dropped
+    Hash previous{};  // what rollback goes back to; zero: nothing
     std::uint32_t generation = 0;
     std::uint32_t confirm_seconds_left = 0;  // 0: no confirmation pending
     std::uint64_t uptime_seconds = 0;
@@ -107,11 +107,11 @@ struct CounterRecord {
 };
 
 struct SessionQuery {
-    Address address{};               // either end, before or after translation; all zero: any
-    std::uint16_t port = 0;          // either end; 0: any
-    std::uint8_t protocol = 0;       // 0: any
+    Address address{};          // either end, before or after translation; all zero: any
+    std::uint16_t port = 0;     // either end; 0: any
+    std::uint8_t protocol = 0;  // 0: any
     std::uint8_t reserved = 0;
-    std::uint32_t limit = 1000;      // records at most
+    std::uint32_t limit = 1000;  // records at most
 };
 
 struct SessionRecord {
@@ -177,8 +177,8 @@ struct DenyRecord {
     std::uint8_t protocol = 0;
     std::uint8_t reserved = 0;
     std::uint16_t interface = 0;
-    std::uint32_t rule = 0;     // denying site rule, or policy::kNoRule
-    Text<32> reason{};          // drop reason name
+    std::uint32_t rule = 0;        // denying site rule, or policy::kNoRule
+    Text<32> reason{};             // drop reason name
     std::uint32_t suppressed = 0;  // denies not recorded since the record before
 };
 

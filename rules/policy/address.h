@@ -1,8 +1,8 @@
 // Addresses, prefixes and port ranges: the value types that every other header of rules/ uses.
 //
-// An IpAddress holds 16 bytes in network order. IPv4 is stored as ::ffff:a.b.c.d, so one comparison,
-// one hash and one prefix test serve both families; the text form "::ffff:1.2.3.4" is refused by
-// parse(), so the mapping can never be forged from outside.
+// An IpAddress holds 16 bytes in network order. IPv4 is stored as ::ffff:a.b.c.d, so one
+// comparison, one hash and one prefix test serve both families; the text form "::ffff:1.2.3.4" is
+// refused by parse(), so the mapping can never be forged from outside.
 #pragma once
 
 #include <array>
@@ -34,7 +34,8 @@ class IpAddress {
             address.bytes_[12 + i] = static_cast<std::uint8_t>(host_order >> (24 - 8 * i));
         return address;
     }
-    // Dotted quad or RFC 4291 section 2.2 text; no zone index, no prefix length, no IPv4-mapped form.
+    // Dotted quad or RFC 4291 section 2.2 text; no zone index, no prefix length, no IPv4-mapped
+    // form.
     static std::optional<IpAddress> parse(std::string_view text);
 
     constexpr Family family() const { return is_v4() ? Family::ipv4 : Family::ipv6; }

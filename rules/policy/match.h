@@ -1,5 +1,6 @@
-// The reference matcher: linear first match over a Policy, with the NAT plan. It is the oracle that the
-// data plane's rte_acl path is held against, and what `portcullis trace` runs. Clarity over speed.
+// The reference matcher: linear first match over a Policy, with the NAT plan. It is the oracle that
+// the data plane's rte_acl path is held against, and what `portcullis trace` runs. Clarity over
+// speed.
 #pragma once
 
 #include <cstdint>

@@ -35,8 +35,12 @@ std::optional<Zone> parse_zone(std::string_view text);
 
 class ZoneSet {
   public:
-    constexpr void add(Zone zone) { bits_ |= static_cast<std::uint8_t>(1U << static_cast<unsigned>(zone)); }
-    constexpr bool contains(Zone zone) const { return (bits_ >> static_cast<unsigned>(zone) & 1U) != 0; }
+    constexpr void add(Zone zone) {
+        bits_ |= static_cast<std::uint8_t>(1U << static_cast<unsigned>(zone));
+    }
+    constexpr bool contains(Zone zone) const {
+        return (bits_ >> static_cast<unsigned>(zone) & 1U) != 0;
+    }
     constexpr bool empty() const { return bits_ == 0; }
     constexpr std::uint8_t bits() const { return bits_; }
     static constexpr ZoneSet from_bits(std::uint8_t bits) {
@@ -50,8 +54,8 @@ class ZoneSet {
     std::uint8_t bits_ = 0;
 };
 
-// IANA protocol numbers. `icmp` means echo in either family (ICMPv6 too) and is opened by site rules
-// only: as ports it has source = the echo identifier and destination = 0.
+// IANA protocol numbers. `icmp` means echo in either family (ICMPv6 too) and is opened by site
+// rules only: as ports it has source = the echo identifier and destination = 0.
 enum class Transport : std::uint8_t { icmp = 1, tcp = 6, udp = 17 };
 std::string_view to_string(Transport transport);
 
@@ -115,8 +119,8 @@ struct Node {
     friend bool operator==(const Node&, const Node&) = default;
 };
 
-// A translated service of ours: (VIP, transport, port) and the nodes behind it. For snat: the VIP that
-// becomes the source; no nodes, port 0.
+// A translated service of ours: (VIP, transport, port) and the nodes behind it. For snat: the VIP
+// that becomes the source; no nodes, port 0.
 struct Service {
     std::string name;  // stable, e.g. "access-443/tcp", "av-3478/udp/ipv6"
     IpAddress vip;
@@ -134,7 +138,7 @@ enum class Action : std::uint8_t { allow, deny };
 enum class Origin : std::uint8_t { site, matrix };
 
 struct Rule {
-    std::string id;  // stable across compilations: derives from rows and entities, never from position
+    std::string id;  // stable: derives from rows and entities, never from position
     Origin origin = Origin::matrix;
     Action action = Action::allow;
     Transport transport = Transport::tcp;
@@ -144,8 +148,8 @@ struct Rule {
     // Empty = every member of the zone. Sources are never own addresses. Sorted, no duplicates.
     std::vector<Prefix> sources;
     std::vector<Prefix> destinations;
-    // The destination's class must be of zone `to` too, whatever `destinations` says, and is never a
-    // bogon. An address of ours is covered only where `destinations` names it as a host prefix (a
+    // The destination's class must be of zone `to` too, whatever `destinations` says, and is never
+    // a bogon. An address of ours is covered only where `destinations` names it as a host prefix (a
     // VIP), not by a wider prefix and not by an empty list, unless `covers_own` is set.
     // Only site denies set it: they reach ours like any other address of `to`.
     bool covers_own = false;
@@ -153,7 +157,8 @@ struct Rule {
     PortRange destination_ports;
     std::uint32_t service = kNoService;  // index in Policy::services, set iff nat != none
     NatKind nat = NatKind::none;
-    // A/V 3478/udp and 443/tcp, through the VIP or direct: replies follow the path of their request.
+    // A/V 3478/udp and 443/tcp, through the VIP or direct: replies follow the path of their
+    // request.
     bool av_path = false;
     std::uint32_t idle_seconds = 0;  // of an established session
     std::vector<std::string> rows;   // matrix row ids, sorted; empty for site rules
@@ -173,7 +178,7 @@ struct Settings {
     std::uint32_t tcp_embryonic_seconds = 30;
     std::uint32_t tcp_closing_seconds = 15;
     std::uint32_t embryonic_per_source = 256;
-    std::uint32_t embryonic_total = 65536;  // for each worker
+    std::uint32_t embryonic_total = 65536;      // for each worker
     std::uint32_t icmp_echo_per_second = 100;   // answered, for each interface
     std::uint32_t icmp_error_per_second = 100;  // sent, for each worker
     std::uint32_t probe_interval_ms = 2000;
@@ -214,9 +219,9 @@ struct Policy {
 // The class of one address: longest prefix in policy.addresses, else a member of `internet`.
 AddressClass classify(const Policy& policy, const IpAddress& address);
 
-// What no sound policy has: an index out of range, a list out of order, a rule that disagrees with its
-// service, two rules of one id... nullopt if there is nothing of the kind. read_image() refuses a
-// policy with a defect, so the data plane may rely on its absence.
+// What no sound policy has: an index out of range, a list out of order, a rule that disagrees with
+// its service, two rules of one id... nullopt if there is nothing of the kind. read_image() refuses
+// a policy with a defect, so the data plane may rely on its absence.
 std::optional<std::string> find_defect(const Policy& policy);
 
 }  // namespace portcullis::policy
