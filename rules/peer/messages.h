@@ -17,6 +17,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <type_traits>
 
 namespace portcullis::peer {
@@ -114,6 +115,10 @@ struct SessionQuery {
     std::uint32_t limit = 1000;  // records at most
 };
 
+// Names of SessionRecord::state, in the order of dataplane::SessionState.
+inline constexpr std::array<std::string_view, 8> kSessionStates = {
+    "free", "syn-sent", "syn-received", "established", "one-way", "fin-wait", "closing", "picked-up"};
+
 struct SessionRecord {
     // As the initiator emits it, and as the responder sees it.
     Address source{}, destination{};
@@ -122,7 +127,7 @@ struct SessionRecord {
     std::uint16_t translated_source_port = 0, translated_destination_port = 0;
     std::uint8_t protocol = 0;
     std::uint8_t nat = 0;    // policy::NatKind
-    std::uint8_t state = 0;  // SessionState of dataplane/session/session.h
+    std::uint8_t state = 0;  // index in kSessionStates
     std::uint8_t reserved = 0;
     std::uint16_t worker = 0;
     std::uint16_t interface = 0;  // ingress
