@@ -152,9 +152,11 @@ peer::Status MainThread::status() const {
     status.previous = loaded_.previous;
     status.generation = loaded_.generation;
     const auto now = steady_clock::now();
-    if (loaded_.confirm_by && *loaded_.confirm_by > now)
-        status.confirm_seconds_left =
-            static_cast<std::uint32_t>(ceil<seconds>(*loaded_.confirm_by - now).count());
+    // At least 1 until it is decided: 0 would say that the policy is final, while it is being rolled
+    // back.
+    if (loaded_.confirm_by)
+        status.confirm_seconds_left = static_cast<std::uint32_t>(
+            std::max<std::int64_t>(1, ceil<seconds>(*loaded_.confirm_by - now).count()));
     status.uptime_seconds = engine_.clock().now() / 1000;
     for (const auto& worker : engine_.workers())
         status.sessions += worker->counters().sessions.get();
