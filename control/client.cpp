@@ -7,12 +7,14 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <thread>
 
 #include "control/unix_socket.h"
 
 namespace portcullis::control {
 namespace {
 
+constexpr std::chrono::milliseconds kStartingPatience{1000};
 constexpr std::size_t kMaxAnswerBytes = std::size_t{32} << 20;
 
 RpcError broken(std::string message) {
@@ -45,6 +47,12 @@ tl::expected<Json, RpcError> read_answer(const std::string& line, int id) {
 
 tl::expected<Client, std::string> Client::connect(const std::string& path) {
     auto socket = connect_unix(path, SOCK_STREAM);
+    // The file of a daemon that was killed, which the next one is about to replace: worth a moment.
+    const auto deadline = std::chrono::steady_clock::now() + kStartingPatience;
+    while (!socket && errno == ECONNREFUSED && std::chrono::steady_clock::now() < deadline) {
+        std::this_thread::sleep_for(kStartingPatience / 20);
+        socket = connect_unix(path, SOCK_STREAM);
+    }
     if (socket) return Client(std::move(*socket));
     const auto what = "cannot connect to " + path + ": " + socket.error();
     if (errno == EACCES)

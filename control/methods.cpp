@@ -102,6 +102,10 @@ Json stored_view(const StoredPolicy* stored) {
             {"rules", stored->policy->rules.size()}};
 }
 
+Json hash_or_null(const peer::Hash& hash) {
+    return hash == peer::Hash{} ? Json(nullptr) : Json(policy::to_string(hash));
+}
+
 // A policy that the data plane names, and that we may know.
 Json named_view(const peer::Hash& hash, const Store& store) {
     if (hash == peer::Hash{}) return nullptr;
@@ -212,21 +216,24 @@ Json Methods::status_view(const tl::expected<peer::Status, PeerError>& status) c
         {"pid", ::getpid()}, {"uptime_seconds", uptime.count()}, {"activity", std::move(activity)}};
     if (status) {
         view["dataplane"] = {{"connected", true},
+                             {"running", hash_or_null(status->running)},
                              {"pid", status->pid},
                              {"uptime_seconds", status->uptime_seconds},
                              {"workers", status->workers},
                              {"sessions", status->sessions},
                              {"session_capacity", status->session_capacity}};
-        view["running"] = named_view(status->running, store_);
-        if (!view["running"].is_null()) {
-            view["running"]["generation"] = status->generation;
-            view["running"]["age_seconds"] = status->policy_age_seconds;
-            view["running"]["confirm_seconds_left"] = status->confirm_seconds_left;
+        view["policy"] = named_view(status->running, store_);
+        if (!view["policy"].is_null()) {
+            view["policy"]["generation"] = status->generation;
+            view["policy"]["age_seconds"] = status->policy_age_seconds;
+            view["policy"]["confirm_seconds_left"] = status->confirm_seconds_left;
         }
         view["previous"] = named_view(status->previous, store_);
     } else {
-        view["dataplane"] = {{"connected", link_.connected()}, {"error", status.error().message}};
-        view["running"] = nullptr;
+        view["dataplane"] = {{"connected", link_.connected()},
+                             {"running", nullptr},
+                             {"error", status.error().message}};
+        view["policy"] = nullptr;
         view["previous"] = nullptr;
     }
     for (const auto slot : {Slot::candidate, Slot::current, Slot::previous}) {
@@ -252,11 +259,7 @@ void Methods::with_policy(const RpcDone& done, std::function<void(PolicyPtr)> th
 
 void Methods::counters(const Json& params, const Caller&, const RpcDone& done) {
     if (reject(params, done)) return;
-    link_.counters(
-        [done](const tl::expected<std::vector<peer::CounterRecord>, PeerError>& records) {
-            if (!records) return done(tl::make_unexpected(to_error(records.error())));
-            done(counters_view(*records));
-        });
+    link_.counters(as_list<peer::CounterRecord>("counters", done, counter_view));
 }
 
 void Methods::sessions(const Json& json, const Caller&, const RpcDone& done) {

@@ -58,9 +58,10 @@ tl::expected<Store, std::string> Store::open(const fs::path& directory) {
     Store store(directory);
     store.lock_ = std::move(*lock);
     // What a process that was killed had not finished writing.
-    for (const auto& folder : {directory, directory / kTopologies})
-        for (const auto& entry : fs::directory_iterator(folder, error))
-            if (entry.path().extension() == ".tmp") fs::remove(entry.path(), error);
+    for (const auto& name : {"candidate.tmp", "current.tmp", "previous.tmp", "history.json.tmp"})
+        fs::remove(directory / name, error);
+    for (const auto& entry : fs::directory_iterator(directory / kTopologies, error))
+        if (entry.path().extension() == ".tmp") fs::remove(entry.path(), error);
     for (const auto slot : {Slot::candidate, Slot::current, Slot::previous}) store.read_slot(slot);
     return store;
 }

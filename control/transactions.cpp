@@ -102,6 +102,8 @@ void Transactions::check_running(const PushPtr& push) {
             return fail(push, {Kind::busy, "busy: the running policy awaits confirmation (" +
                                                std::to_string(status->confirm_seconds_left) +
                                                " s left): confirm it or roll it back first"});
+        // What the last status poll has not seen yet, e.g. a rollback a moment ago.
+        if (store_.get(Slot::candidate)) repair(*status);
         const auto& current = store_.get(Slot::current);
         const auto& hash = push->compilation.hash;
         if (status->running == hash && current && current->hash == hash)

@@ -75,7 +75,7 @@ void Transactions::repair(const peer::Status& status) {
                                  "found running, and written down late"}));
             break;
         case Repair::load_current:
-            restore();
+            if (!activity_) restore();
             break;
         case Repair::unknown:
             complaint = "the data plane runs policy " + policy::to_string(status.running) +

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstdio>
-#include <map>
 
 #include "rules/policy/image.h"
 #include "rules/policy/match.h"
@@ -181,20 +180,10 @@ Json deny_view(const peer::DenyRecord& record, const PolicyPtr& policy) {
     return view;
 }
 
-Json counters_view(const std::vector<peer::CounterRecord>& records) {
-    auto total = Json::object();
-    std::map<std::uint16_t, Json> workers;  // main, 0xffff, comes last
-    for (const auto& record : records) {
-        const auto name = text_of(record.name);
-        auto& sum = total[name];
-        sum = (sum.is_null() ? std::uint64_t{0} : sum.get<std::uint64_t>()) + record.value;
-        workers[record.worker][name] = record.value;
-    }
-    auto list = Json::array();
-    for (auto& [worker, counters] : workers)
-        list.push_back({{"worker", worker == kMainThread ? Json("main") : Json(worker)},
-                        {"counters", std::move(counters)}});
-    return {{"total", std::move(total)}, {"workers", std::move(list)}};
+Json counter_view(const peer::CounterRecord& record) {
+    return {{"name", text_of(record.name)},
+            {"worker", record.worker == kMainThread ? Json("main") : Json(record.worker)},
+            {"value", record.value}};
 }
 
 }  // namespace portcullis::control

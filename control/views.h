@@ -37,7 +37,6 @@ Json node_view(const peer::NodeRecord& record);
 Json deny_view(const peer::DenyRecord& record, const PolicyPtr& policy);
 // One sentence: the site rule's reason where one denied, else what the reason's name means.
 std::string deny_sentence(const peer::DenyRecord& record, const PolicyPtr& policy);
-// {"total": {"rx": 1, ...}, "workers": [{"worker": 0 or "main", "counters": {...}}]}
-Json counters_view(const std::vector<peer::CounterRecord>& records);
+Json counter_view(const peer::CounterRecord& record);  // "worker" is a number, or "main"
 
 }  // namespace portcullis::control

@@ -43,4 +43,18 @@ int rules_command(const Arguments& arguments, Streams& streams);
 int trace_command(const Arguments& arguments, Streams& streams);
 int diff_command(const Arguments& arguments, Streams& streams);
 
+// Online: each asks the daemon over the control socket.
+int push_command(const Arguments& arguments, Streams& streams);
+int confirm_command(const Arguments& arguments, Streams& streams);
+int rollback_command(const Arguments& arguments, Streams& streams);
+int status_command(const Arguments& arguments, Streams& streams);
+int counters_command(const Arguments& arguments, Streams& streams);
+int sessions_command(const Arguments& arguments, Streams& streams);
+int neighbours_command(const Arguments& arguments, Streams& streams);
+int interfaces_command(const Arguments& arguments, Streams& streams);
+int nodes_command(const Arguments& arguments, Streams& streams);
+int hits_command(const Arguments& arguments, Streams& streams);
+int denies_command(const Arguments& arguments, Streams& streams);
+int history_command(const Arguments& arguments, Streams& streams);
+
 }  // namespace portcullis::control::cli

@@ -14,12 +14,25 @@ constexpr std::array kCommands = {
     Command{"rules", "list the rules of a topology, each with where it comes from", rules_command},
     Command{"trace", "say what would become of the first packet of a connection", trace_command},
     Command{"diff", "compare the rules of two topologies", diff_command},
+    Command{"push", "have the daemon compile a topology and make it run", push_command},
+    Command{"confirm", "make the policy of 'push --confirm' final", confirm_command},
+    Command{"rollback", "go back to the policy before", rollback_command},
+    Command{"status", "say what runs", status_command},
+    Command{"counters", "show what the data plane has counted", counters_command},
+    Command{"sessions", "list live sessions", sessions_command},
+    Command{"neighbours", "list next hops", neighbours_command},
+    Command{"interfaces", "list the interfaces of the running policy", interfaces_command},
+    Command{"nodes", "list the nodes of services, up or down", nodes_command},
+    Command{"hits", "list the running rules and how often each decided", hits_command},
+    Command{"denies", "list the last denied packets", denies_command},
+    Command{"history", "list the last pushes and how they ended", history_command},
 };
 
 void print_help(std::ostream& out) {
     out << R"(usage: portcullis COMMAND [ARGUMENTS]
 
-Derives the rules of a Lync perimeter from a topology file, and answers for them.
+Derives the rules of a Lync perimeter from a topology file, answers for them,
+and has the daemon make them run (the commands from push on).
 
 Commands:
 )";
