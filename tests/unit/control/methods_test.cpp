@@ -1,0 +1,193 @@
+// What the socket shows of the data plane, and what it takes as parameters.
+#include "control/methods.h"
+
+#include "rules/policy/match.h"
+#include "tests/unit/control/running_daemon.h"
+
+namespace portcullis::control::testing {
+namespace {
+
+peer::Address address(std::string_view text) {
+    return policy::IpAddress::parse(text)->bytes();
+}
+
+class MethodsTest : public DaemonTest {
+  protected:
+    RpcCode code(const std::string& method, const Json& params) const {
+        const auto answer = call(method, params);
+        EXPECT_FALSE(answer) << method << ' ' << params;
+        return answer ? RpcCode{} : answer.error().code;
+    }
+};
+
+TEST_F(MethodsTest, ChecksParameters) {
+    start();
+    for (const Json& params :
+         {Json::object(), Json{{"topology", "a"}}, Json{{"topology", 1}, {"name", "a"}},
+          Json{{"topology", "a"}, {"name", ""}}, Json{{"topology", "a"}, {"name", "a\nb"}},
+          Json{{"topology", "a"}, {"name", std::string(256, 'a')}},
+          Json{{"topology", "a"}, {"name", "a"}, {"confirm_seconds", -1}},
+          Json{{"topology", "a"}, {"name", "a"}, {"confirm_seconds", 86401}},
+          Json{{"topology", "a"}, {"name", "a"}, {"confirm_seconds", "60"}},
+          Json{{"topology", "a"}, {"name", "a"}, {"dry_run", 1}},
+          Json{{"topology", "a"}, {"name", "a"}, {"confirm", 1}}})
+        EXPECT_EQ(code("push", params), RpcCode::invalid_params) << params;
+    for (const Json& params :
+         {Json{{"address", "1.2.3"}}, Json{{"port", 65536}}, Json{{"port", 1.5}},
+          Json{{"protocol", "sctp"}}, Json{{"limit", 10001}}, Json{{"x", 1}}})
+        EXPECT_EQ(code("sessions", params), RpcCode::invalid_params) << params;
+    for (const auto* method : {"confirm", "rollback", "status", "counters", "neighbours",
+                               "interfaces", "nodes", "rules", "history", "denies"})
+        EXPECT_EQ(code(method, {{"x", 1}}), RpcCode::invalid_params) << method;
+}
+
+TEST_F(MethodsTest, StatusNamesWhatRuns) {
+    start_and_connect();
+    auto status = *call("status");
+    EXPECT_EQ(status["policy"], nullptr);
+    EXPECT_EQ(status["dataplane"]["running"], nullptr);
+    EXPECT_EQ(status["control"]["pid"], ::getpid());
+    ASSERT_TRUE(push("alpha"));
+    ASSERT_TRUE(push("beta", 60));
+    status = *call("status");
+    EXPECT_EQ(status["policy"]["name"], "beta");
+    EXPECT_EQ(status["policy"]["generation"], 2);
+    EXPECT_EQ(status["policy"]["confirm_seconds_left"], 60);
+    EXPECT_EQ(status["previous"]["name"], "alpha");
+    EXPECT_EQ(status["dataplane"]["pid"], 4711);
+    EXPECT_EQ(status["dataplane"]["workers"], 2);
+}
+
+TEST_F(MethodsTest, SessionsAreNamedAndFiltered) {
+    start_and_connect();
+    ASSERT_TRUE(push("alpha"));
+    peer::SessionRecord record;
+    record.source = address("198.51.100.7");
+    record.destination = address("2001:db8::1");
+    record.source_port = 51000;
+    record.destination_port = 443;
+    record.translated_source = address("203.0.113.10");
+    record.translated_source_port = 1024;
+    record.protocol = 6;
+    record.nat = 2;
+    record.state = 3;
+    record.rule = 0;
+    record.interface = 1;
+    record.packets[0] = 5;
+    record.bytes[1] = 700;
+    auto strange = record;
+    strange.rule = 12345;
+    strange.interface = peer::kNoInterface;
+    strange.state = 99;
+    strange.nat = 99;
+    strange.protocol = 132;
+    dataplane_->set_sessions({record, record, strange}, 1);  // three messages
+    const auto answer =
+        call("sessions",
+             {{"address", "198.51.100.7"}, {"port", 443}, {"protocol", "tcp"}, {"limit", 50}});
+    ASSERT_TRUE(answer) << answer.error().message;
+    const auto& sessions = (*answer)["sessions"];
+    ASSERT_EQ(sessions.size(), 3U);
+    EXPECT_EQ(sessions[1]["src"], "198.51.100.7");
+    EXPECT_EQ(sessions[1]["sport"], 51000);
+    EXPECT_EQ(sessions[1]["dst"], "2001:db8::1");
+    EXPECT_EQ(sessions[1]["translated"]["src"], "203.0.113.10");
+    EXPECT_EQ(sessions[1]["protocol"], "tcp");
+    EXPECT_EQ(sessions[1]["nat"], "full");
+    EXPECT_EQ(sessions[1]["state"], "established");
+    EXPECT_EQ(sessions[1]["rule"], test::small_policy().rules[0].id);
+    EXPECT_EQ(sessions[1]["interface"], test::small_policy().interfaces[1].name);
+    EXPECT_EQ(sessions[1]["initiator"]["packets"], 5);
+    EXPECT_EQ(sessions[1]["responder"]["bytes"], 700);
+    EXPECT_EQ(sessions[2]["rule"], nullptr);
+    EXPECT_EQ(sessions[2]["interface"], nullptr);
+    EXPECT_EQ(sessions[2]["state"], "unknown");
+    EXPECT_EQ(sessions[2]["nat"], "unknown");
+    EXPECT_EQ(sessions[2]["protocol"], "132");
+    const auto query = dataplane_->last_query();
+    EXPECT_EQ(query.address, address("198.51.100.7"));
+    EXPECT_EQ(query.port, 443);
+    EXPECT_EQ(query.protocol, 6);
+    EXPECT_EQ(query.limit, 50U);
+}
+
+TEST_F(MethodsTest, ListsAreShown) {
+    start_and_connect();
+    ASSERT_TRUE(push("alpha"));
+    peer::CounterRecord rx{test::text<48>("rx"), 0, {}, 5};
+    peer::CounterRecord rx1{test::text<48>("rx"), 1, {}, 7};
+    peer::CounterRecord rx_main{test::text<48>("rx"), 0xffff, {}, 1};
+    dataplane_->set_counters({rx, rx1, rx_main});
+    const auto counters = *call("counters");
+    ASSERT_EQ(counters["counters"].size(), 3U);
+    EXPECT_EQ(counters["counters"][1], Json::parse(R"({"name":"rx","worker":1,"value":7})"));
+    EXPECT_EQ(counters["counters"][2]["worker"], "main");
+
+    peer::NeighbourRecord neighbour;
+    neighbour.address = address("192.0.2.254");
+    neighbour.mac[5] = 0xab;
+    neighbour.state = peer::NeighbourState::reachable;
+    dataplane_->set_neighbours({neighbour});
+    const auto neighbours = (*call("neighbours"))["neighbours"];
+    EXPECT_EQ(neighbours[0]["mac"], "00:00:00:00:00:ab");
+    EXPECT_EQ(neighbours[0]["state"], "reachable");
+    EXPECT_EQ(neighbours[0]["interface"], test::small_policy().interfaces[0].name);
+
+    peer::InterfaceRecord interface;
+    interface.name = test::text<32>("wan");
+    interface.device.fill('x');  // no NUL at all
+    interface.zones = 0b000011;
+    interface.link_up = 1;
+    dataplane_->set_interfaces({interface});
+    const auto interfaces = (*call("interfaces"))["interfaces"];
+    EXPECT_EQ(interfaces[0]["name"], "wan");
+    EXPECT_EQ(interfaces[0]["device"], std::string(32, 'x'));
+    EXPECT_EQ(interfaces[0]["zones"], Json({"internet", "edge-external"}));
+    EXPECT_EQ(interfaces[0]["link_up"], true);
+
+    peer::NodeRecord node;
+    node.service = test::text<48>("access-443/tcp");
+    node.up = 1;
+    dataplane_->set_nodes({node});
+    EXPECT_EQ((*call("nodes"))["nodes"][0]["service"], "access-443/tcp");
+
+    dataplane_->set_rules({{0, 0, 17}, {999, 0, 1}});
+    const auto rules = (*call("rules"))["rules"];
+    EXPECT_EQ(rules[0]["rule"], test::small_policy().rules[0].id);
+    EXPECT_EQ(rules[0]["hits"], 17);
+    EXPECT_EQ(rules[1]["rule"], nullptr);
+}
+
+TEST_F(MethodsTest, DeniesArePulledAndExplained) {
+    start_and_connect();
+    ASSERT_TRUE(push("alpha"));
+    peer::DenyRecord deny;
+    deny.unix_ms = 1234;
+    deny.source = address("198.51.100.7");
+    deny.destination = address("203.0.113.10");
+    deny.protocol = 17;
+    deny.rule = policy::kNoRule;
+    deny.reason = test::text<32>("spoofed-source");
+    deny.suppressed = 3;
+    std::this_thread::sleep_for(50ms);  // a poll that knows the policy
+    dataplane_->add_denies({deny});
+    ASSERT_TRUE(eventually([this] { return (*call("denies"))["denies"].size() == 1; }));
+    const auto shown = (*call("denies"))["denies"][0];
+    EXPECT_EQ(shown["reason"], "spoofed-source");
+    EXPECT_EQ(shown["text"], policy::explain(policy::DenyReason::spoofed_source));
+    EXPECT_EQ(shown["rule"], nullptr);
+    EXPECT_EQ(shown["interface"], test::small_policy().interfaces[0].name);
+}
+
+TEST_F(MethodsTest, NonsenseFromTheDataPlaneIsAnErrorAndNoMore) {
+    start_and_connect();
+    for (const std::size_t size : {0U, 1U, 500U}) {
+        dataplane_->answer_status_with(std::vector<std::byte>(size + 1));
+        std::this_thread::sleep_for(30ms);
+        EXPECT_TRUE(call("status"));
+    }
+    EXPECT_TRUE(push("alpha"));
+}
+
+}  // namespace
+}  // namespace portcullis::control::testing
