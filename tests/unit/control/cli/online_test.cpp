@@ -1,0 +1,187 @@
+// The online commands, run as functions against a daemon and a fake data plane.
+#include "control/cli/online.h"
+
+#include <fstream>
+#include <sstream>
+
+#include "tests/unit/control/running_daemon.h"
+
+namespace portcullis::control::testing {
+namespace {
+
+using cli::Arguments;
+
+class OnlineTest : public DaemonTest {
+  protected:
+    int run(Arguments arguments) {
+        arguments.insert(arguments.end(), {"--socket", options_.socket});
+        return run_as_is(arguments);
+    }
+    int run_as_is(const Arguments& arguments) {
+        out_.str("");
+        err_.str("");
+        std::istringstream in;
+        cli::Streams streams{in, out_, err_};
+        return cli::dispatch(arguments, streams);
+    }
+    std::string file(const std::string& content) const {
+        const auto path = directory_.path() / "site.yaml";
+        std::ofstream(path, std::ios::binary) << content;
+        return path;
+    }
+    bool said(const std::string& text) const { return out_.str().find(text) != std::string::npos; }
+    bool complained(const std::string& text) const {
+        return err_.str().find(text) != std::string::npos;
+    }
+    Json json() const { return Json::parse(out_.str()); }
+
+    std::ostringstream out_;
+    std::ostringstream err_;
+};
+
+TEST_F(OnlineTest, PushConfirmRollbackStatusHistory) {
+    start_and_connect();
+    EXPECT_EQ(run({"status"}), cli::kOk);
+    EXPECT_TRUE(said("none: everything is dropped"));
+
+    ASSERT_EQ(run({"push", file("alpha")}), cli::kOk) << err_.str();
+    EXPECT_TRUE(said("runs as generation 1"));
+    EXPECT_TRUE(said("finding     duplicate: covered"));
+    ASSERT_EQ(run({"push", file("alpha")}), cli::kOk);
+    EXPECT_TRUE(said("runs already"));
+    ASSERT_EQ(run({"push", file("beta"), "--dry-run"}), cli::kOk);
+    EXPECT_TRUE(said("nothing was pushed"));
+    ASSERT_EQ(run({"push", file("beta"), "--confirm", "60"}), cli::kOk);
+    EXPECT_TRUE(said("rolled back in 60 s, unless: portcullis confirm"));
+
+    EXPECT_EQ(run({"status"}), cli::kOk);
+    EXPECT_TRUE(said("beta"));
+    EXPECT_TRUE(said("rolled back in 60 s"));
+    EXPECT_EQ(run({"confirm"}), cli::kOk);
+    EXPECT_TRUE(said("beta runs as generation 2"));
+    EXPECT_EQ(run({"confirm"}), cli::kNegative);
+    EXPECT_TRUE(complained("portcullis confirm: nothing awaits confirmation"));
+    EXPECT_EQ(run({"rollback", "--json"}), cli::kOk);
+    EXPECT_EQ(json()["name"], "alpha");
+
+    EXPECT_EQ(run({"history"}), cli::kOk);
+    EXPECT_TRUE(said("confirmed"));
+    EXPECT_TRUE(said("uid " + std::to_string(::geteuid())));
+    EXPECT_EQ(run({"status", "--json"}), cli::kOk);
+    EXPECT_EQ(json()["dataplane"]["running"], policy::to_string(hash_of("alpha")));
+}
+
+TEST_F(OnlineTest, ErrorsOfATopologyAreLinesOnStandardError) {
+    start_and_connect();
+    const auto path = file("bad");
+    EXPECT_EQ(run({"push", path}), cli::kNegative);
+    EXPECT_EQ(out_.str(), "");
+    EXPECT_EQ(err_.str(), path + ":3:7: no key 'vipp' (did you mean 'vip'?)\n" + path +
+                              ":9:1: no nodes (add one)\n" + "portcullis push: " + path +
+                              " has 2 errors\n");
+    EXPECT_EQ(dataplane_->loads(), 0U);
+}
+
+TEST_F(OnlineTest, WhatCannotBePushedIsSaidBefore) {
+    start_and_connect();
+    EXPECT_EQ(run({"push", "/no/such/file"}), cli::kNegative);
+    EXPECT_TRUE(complained("cannot read /no/such/file"));
+    EXPECT_EQ(run({"push", file("\xff\xfe")}), cli::kNegative);
+    EXPECT_TRUE(complained("not UTF-8"));
+    EXPECT_EQ(run({"push", file(std::string((1 << 20) + 1, 'a'))}), cli::kNegative);
+    EXPECT_TRUE(complained("larger than"));
+    EXPECT_EQ(run({"push"}), cli::kUsage);
+    EXPECT_EQ(run({"push", "a", "b"}), cli::kUsage);
+    EXPECT_EQ(run({"push", file("alpha"), "--confirm", "0"}), cli::kUsage);
+    EXPECT_EQ(run({"push", file("alpha"), "--confirm", "soon"}), cli::kUsage);
+    EXPECT_EQ(dataplane_->loads(), 0U);
+}
+
+TEST_F(OnlineTest, WithoutADaemonOneLineSaysWhatToDo) {
+    for (const auto* command : {"confirm", "rollback", "status", "counters", "sessions",
+                                "neighbours", "interfaces", "nodes", "hits", "denies", "history"}) {
+        EXPECT_EQ(run({command}), cli::kNegative) << command;
+        EXPECT_TRUE(complained("start portcullis-control")) << command;
+        EXPECT_EQ(out_.str(), "");
+        EXPECT_EQ(run({command, "extra"}), cli::kUsage) << command;
+        EXPECT_EQ(run_as_is({command, "--help"}), cli::kOk) << command;
+        EXPECT_TRUE(said("--socket"));
+    }
+}
+
+TEST_F(OnlineTest, ListsAreTablesOrJson) {
+    start_and_connect();
+    for (const auto* command : {"counters", "sessions", "neighbours", "interfaces", "nodes", "hits",
+                                "denies", "history"}) {
+        EXPECT_EQ(run({command}), cli::kOk) << command << err_.str();
+        EXPECT_NE(out_.str(), "") << command;
+        EXPECT_EQ(run({command, "--json"}), cli::kOk) << command;
+        EXPECT_TRUE(json().is_object()) << command;
+    }
+    ASSERT_EQ(run({"push", file("alpha")}), cli::kOk);
+
+    dataplane_->set_counters({{test::text<48>("rx"), 0, {}, 5},
+                              {test::text<48>("tx"), 0, {}, 0},
+                              {test::text<48>("rx"), 0xffff, {}, 2}});
+    EXPECT_EQ(run({"counters"}), cli::kOk);
+    EXPECT_EQ(out_.str(),
+              "counter  total  worker 0  main\n"
+              "rx       7      5         2\n");
+    EXPECT_EQ(run({"counters", "--all"}), cli::kOk);
+    EXPECT_TRUE(said("tx       0      0"));
+
+    peer::SessionRecord session;
+    session.protocol = 17;
+    session.source = policy::IpAddress::parse("2001:db8::7")->bytes();
+    session.destination = policy::IpAddress::parse("2001:db8::8")->bytes();
+    session.source_port = 1;
+    session.destination_port = 3478;
+    session.translated_source = session.source;
+    session.translated_destination = session.destination;
+    session.translated_source_port = 1;
+    session.translated_destination_port = 3478;
+    session.idle_seconds = 75;
+    auto translated = session;
+    translated.translated_destination = policy::IpAddress::parse("2001:db8::9")->bytes();
+    dataplane_->set_sessions({session, translated}, 10);
+    EXPECT_EQ(run({"sessions", "--address", "2001:db8::7", "--port", "3478", "--proto", "udp"}),
+              cli::kOk);
+    EXPECT_TRUE(said("[2001:db8::7]:1 -> [2001:db8::8]:3478"));
+    EXPECT_TRUE(said("[2001:db8::7]:1 -> [2001:db8::9]:3478"));
+    EXPECT_TRUE(said("1m 15s"));
+    EXPECT_EQ(dataplane_->last_query().protocol, 17);
+    EXPECT_EQ(run({"sessions", "--address", "nowhere"}), cli::kNegative);
+    EXPECT_TRUE(complained("address is to be an IPv4 or IPv6 address"));
+
+    peer::NodeRecord node;
+    node.node = test::text<32>("edge1");
+    dataplane_->set_nodes({node});
+    EXPECT_EQ(run({"nodes"}), cli::kOk);
+    EXPECT_TRUE(said("DOWN"));
+    dataplane_->set_rules({{0, 0, 17}});
+    EXPECT_EQ(run({"hits"}), cli::kOk);
+    EXPECT_TRUE(said(test::small_policy().rules[0].id));
+}
+
+TEST(Online, DurationsAreShort) {
+    EXPECT_EQ(cli::duration(0), "0s");
+    EXPECT_EQ(cli::duration(59), "59s");
+    EXPECT_EQ(cli::duration(60), "1m");
+    EXPECT_EQ(cli::duration(3725), "1h 2m");
+    EXPECT_EQ(cli::duration(90000), "1d 1h");
+}
+
+TEST(Online, CellsTakeWhateverIsThere) {
+    const auto json = Json::parse(R"({"a":"x","b":true,"c":7,"d":null,"e":["p","q"],"f":-1})");
+    EXPECT_EQ(cli::cell(json, "a"), "x");
+    EXPECT_EQ(cli::cell(json, "b"), "yes");
+    EXPECT_EQ(cli::cell(json, "c"), "7");
+    EXPECT_EQ(cli::cell(json, "d"), "-");
+    EXPECT_EQ(cli::cell(json, "e"), "p, q");
+    EXPECT_EQ(cli::cell(json, "none"), "-");
+    EXPECT_EQ(cli::cell(Json(1), "a"), "-");
+    EXPECT_EQ(cli::count(json, "a"), 0U);
+}
+
+}  // namespace
+}  // namespace portcullis::control::testing
