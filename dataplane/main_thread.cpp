@@ -152,6 +152,7 @@ void MainThread::discard(rte_mbuf* frame, DropReason reason) {
 void MainThread::node_changed(std::uint32_t service, std::uint32_t node, bool up) {
     if (loaded_.active == nullptr) return;
     RuntimePolicy& policy = *loaded_.active->policy;
+    if (policy.node_up(service, node) == up) return;
     policy.set_node_up(service, node, up);
     const policy::Service& of = policy.service(service);
     spdlog::info("service {}: node {} ({}) is {}", of.name, of.nodes[node].name,

@@ -46,7 +46,10 @@ void Prober::on_policy(const policy::Policy& policy, Millis now) {
     std::set<Target> wanted;
     for (std::uint32_t s = 0; s < policy.services.size(); ++s) {
         const policy::Service& service = policy.services[s];
-        if (service.probe == policy::ProbeKind::none) continue;
+        if (service.probe == policy::ProbeKind::none) {
+            for (std::uint32_t n = 0; n < service.nodes.size(); ++n) sink_.node_changed(s, n, true);
+            continue;
+        }
         for (std::uint32_t n = 0; n < service.nodes.size(); ++n) {
             Watched entry{.service = s,
                           .node = n,
@@ -61,7 +64,10 @@ void Prober::on_policy(const policy::Policy& policy, Millis now) {
             const auto known = std::ranges::find_if(watched_, [&](const Watched& old) {
                 return old.service_name == entry.service_name && old.address == entry.address;
             });
-            if (known != watched_.end()) entry.since = known->since;
+            if (known != watched_.end()) {
+                entry.since = known->since;
+                entry.up = known->up;
+            }
             watched.push_back(std::move(entry));
         }
     }
@@ -75,8 +81,8 @@ void Prober::on_policy(const policy::Policy& policy, Millis now) {
         if (added) it->second.next = now + settings_.probe_interval_ms * number / wanted.size();
         ++number;
     }
-    // The new policy starts with every node up.
-    review(now);
+    // What the new policy took over of its nodes when it was built may have changed since.
+    review(now, true);
 }
 
 void Prober::tick(Millis now) {
@@ -133,13 +139,13 @@ void Prober::settle(Check& check, bool answered, Millis) {
     if (!check.up && check.good >= settings_.probe_rise) check.up = true;
 }
 
-void Prober::review(Millis now) {
+void Prober::review(Millis now, bool tell_all) {
     for (Watched& entry : watched_) {
         const bool up = std::ranges::all_of(
             entry.targets, [&](const Target& target) { return checks_.at(target).up; });
-        if (up == entry.up) continue;
+        if (up == entry.up && !tell_all) continue;
+        if (up != entry.up) entry.since = now;
         entry.up = up;
-        entry.since = now;
         sink_.node_changed(entry.service, entry.node, up);
     }
 }

@@ -78,7 +78,7 @@ class Prober {
 
     void ask(const Target& target, Check& check, Millis now);
     void settle(Check& check, bool answered, Millis now);
-    void review(Millis now);
+    void review(Millis now, bool tell_all = false);
     bool on_tcp(const Target& target, Check& check, const IpView& packet, Millis now);
     bool on_stun(Check& check, const IpView& packet, Millis now);
 

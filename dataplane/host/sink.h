@@ -22,6 +22,7 @@ class HostSink {
     // Frees a packet and counts why.
     virtual void discard(rte_mbuf* frame, DropReason reason) = 0;
     // A node's probes say something new (index in the running policy's services and their nodes).
+    // When the policy is new, what is known of each of its nodes, new or not.
     virtual void node_changed(std::uint32_t service, std::uint32_t node, bool up) = 0;
 };
 

@@ -206,6 +206,7 @@ TEST_F(HostTest, ANodeGoesDownAfterThreeSilencesAndComesBackAfterTwoAnswers) {
     const auto all = [](IpAddress, std::uint16_t) { return true; };
     start(0);
     EXPECT_TRUE(up("access-443/tcp", "edge1")) << "before anything is known";
+    sink.changes.clear();
     probe_round(all);
     probe_round(all);
     EXPECT_TRUE(sink.changes.empty());
@@ -243,8 +244,17 @@ TEST_F(HostTest, APushKeepsWhatIsKnownOfANodeAndTellsTheNewPolicy) {
     auto next = small_policy();
     std::swap(next->services[0], next->services[1]);
     host.on_policy(next, {0, 1}, now);
-    EXPECT_EQ(sink.changes, (std::vector{std::make_tuple(0U, 0U, false)}));
+    // The others too: what the policy took over from the one before may be out of date.
+    EXPECT_EQ(sink.changes,
+              (std::vector{std::make_tuple(0U, 0U, false), std::make_tuple(1U, 0U, true),
+                           std::make_tuple(1U, 1U, true)}));
     EXPECT_FALSE(up("av-3478/udp", "edge1"));
+    // Nobody asks it any more: nothing would ever bring it back.
+    sink.changes.clear();
+    next = small_policy();
+    next->services[1].probe = policy::ProbeKind::none;
+    host.on_policy(next, {0, 1}, now);
+    EXPECT_NE(std::ranges::find(sink.changes, std::make_tuple(1U, 0U, true)), sink.changes.end());
 }
 
 TEST_F(HostTest, AStrangersAnswerIsNone) {
