@@ -27,6 +27,8 @@ struct Context {
     DenyRing* denies = nullptr;
     Answers* answers = nullptr;
     RateLimit* echo_limit = nullptr;  // echo requests to own addresses, on their way to main
+    RateLimit new_hop_limit;          // likewise: packets to next hops without an entry,
+    RateLimit waiting_limit;          // and with one that has no answer yet
 };
 
 // The stages, in the order of pipeline.cpp. Each ends packets with the reasons that its file lists.

@@ -2,7 +2,8 @@
 //
 // Exits here:
 //   punt  resolve (a frame that is complete but for its destination MAC address)
-//   drop  neighbour_failed, no_route (packets of our own only: the others have their egress by now)
+//   drop  neighbour_failed, neighbour_queue_full, no_route (packets of our own only: the others
+//   have their egress by now)
 #include <rte_mbuf.h>
 
 #include <cstring>
@@ -15,6 +16,10 @@ namespace portcullis::dataplane {
 namespace {
 
 constexpr std::uint16_t kEthernetBytes = 14, kTagBytes = 4;
+// For each worker, a tenth of it at once: of packets to next hops that main does not know yet, and
+// of more packets to those that it is asking for. It lets few of the latter wait anyway, and what
+// floods a host that does not answer must not crowd the answers to node probes out of main's ring.
+constexpr std::uint32_t kNewHopsPerSecond = 5000, kWaitingPerSecond = 2000;
 
 // Writes the Ethernet header in front of the IP packet, with a tag where the egress is a VLAN; cuts
 // Ethernet padding off behind it. There is room: parse has seen to it.
@@ -53,6 +58,12 @@ std::optional<MacAddress> find_neighbour(Burst& burst, unsigned i, Attachment at
     if (mac) return mac;
     if (id != kNoNeighbour && context.neighbours->state(id) == NeighbourState::failed) {
         burst.drop(i, DropReason::neighbour_failed);
+        return std::nullopt;
+    }
+    const bool known = id != kNoNeighbour;
+    if (!(known ? context.waiting_limit.take(kWaitingPerSecond, context.now)
+                : context.new_hop_limit.take(kNewHopsPerSecond, context.now))) {
+        burst.drop(i, DropReason::neighbour_queue_full);
         return std::nullopt;
     }
     burst.punt(i, NoteKind::resolve, at);

@@ -376,6 +376,34 @@ TEST(Pipeline, UnknownNextHopGoesToMainFinished) {
     rig.expect_identity();
 }
 
+TEST(Pipeline, AFloodToASilentHostLeavesRoomInMainsRing) {
+    Rig rig(settled());
+    rig.publish(::portcullis::test::small_policy());
+    const Attachment at{kDmz, kDmzVlan};
+    const TestPacket packet = make_tcp(kClient, kAvNode, 40000, 50001, tcp(kSyn, 1000));
+    // As many as a limit that was never asked lets through at once, and in the time it took.
+    const auto flood = [&](unsigned per_second) {
+        const Millis begin = rig.worker(0).now();
+        for (unsigned i = 0; i < 900; ++i) rig.from_wan(packet);
+        rig.pump();
+        const Millis took = rig.worker(0).now() - begin + 1;
+        const std::size_t punted = rig.punted().size();
+        EXPECT_GE(punted, per_second / 10);
+        EXPECT_LE(punted, per_second / 10 + took * per_second / 1000);
+    };
+    rig.neighbours().remove(rig.neighbours().find(at, kAvNode));
+    flood(5000);  // main has not been told of the next hop yet
+    const NeighbourId id = rig.neighbours().add(at, kAvNode);
+    flood(2000);  // main is asking for it
+    EXPECT_EQ(rig.dropped(DropReason::punt_full), 0U);
+    EXPECT_GT(rig.dropped(DropReason::neighbour_queue_full), 0U);
+    rig.neighbours().set(id, NeighbourState::reachable, {0x02, 0, 0, 0, 0, 0x77});
+    rig.from_wan(packet);
+    rig.pump();
+    EXPECT_EQ(rig.one_sent(kDmz).destination[5], 0x77);
+    rig.expect_identity();
+}
+
 TEST(Pipeline, WhatIsForMainGoesToMain) {
     Rig rig(settled());
     rig.publish(::portcullis::test::small_policy());
