@@ -19,7 +19,9 @@ namespace {
 
 // One round of the table takes half of the 10 s within which idle sessions are to be judged again.
 constexpr std::uint64_t kSweepRoundMs = 5000;
-constexpr std::uint64_t kSweepSlice = 256;  // slots in one loop at most
+constexpr std::uint64_t kSweepSlice = 256;               // slots in one loop at most
+constexpr unsigned kSweepPart = Answers::kCapacity / 2;  // slots whose resets are sent together
+static_assert(Answers::kCapacity <= kBurstSize);
 
 constexpr unsigned kIdleRounds = 64;  // empty rounds before the first nap
 constexpr long kNapNanoseconds = 50'000;
@@ -220,17 +222,18 @@ void Worker::Impl::sweep() {
     const auto slice = static_cast<unsigned>(std::min(due, kSweepSlice));
     // What a slow loop cannot pay is forgiven beyond one round.
     sweep_debt = std::min(sweep_debt - slice * kSweepRoundMs, kSweepRoundMs * sessions->capacity());
-    if (slice != 0) {
+    for (unsigned left = slice; left != 0;) {
+        const unsigned part = std::min(left, kSweepPart);
+        left -= part;
         if (active != nullptr)
             answers.start_burst(context.policy->policy().settings.icmp_error_per_second,
                                 context.now);
-        sessions->sweep(slice, generation, context.now, [&](Session& session) {
+        sessions->sweep(part, generation, context.now, [&](Session& session) {
             if (active != nullptr) (void)readmit(session, context);
         });
-        if (active != nullptr) {
-            send_answers();
-            outbox.flush(counters);
-        }
+        if (active == nullptr || answers.made().empty()) continue;
+        send_answers();
+        outbox.flush(counters);
     }
     counters.sessions.set(sessions->size());
     counters.embryonic.set(sessions->embryonic());

@@ -24,15 +24,15 @@ bool RateLimit::take(std::uint32_t per_second, Millis now) {
 }
 
 template <class Build>
-void Answers::make(Build&& build) {
+void Answers::make(Build&& build, bool limited) {
     // The limit is asked first, so that a flood does not even cost the building.
-    if (count_ == kCapacity || !limit_.ready(per_second_, now_)) {
+    if (count_ == kCapacity || (limited && !limit_.ready(per_second_, now_))) {
         ++suppressed_;
         return;
     }
     const std::size_t bytes = build(std::span<std::uint8_t>(answers_[count_].packet));
     if (bytes == 0) return;  // one of those that must not be answered
-    limit_.take(per_second_, now_);
+    if (limited) limit_.take(per_second_, now_);
     answers_[count_++].bytes = static_cast<std::uint16_t>(bytes);
 }
 
@@ -50,7 +50,8 @@ void Answers::tcp_reset(const PacketView& segment) {
 void Answers::session_resets(const Session& session) {
     if (session.key[0].protocol != static_cast<std::uint8_t>(policy::Transport::tcp)) return;
     for (const Direction to : {Direction::initiator, Direction::responder})
-        make([&](std::span<std::uint8_t> out) { return build_session_reset(session, to, out); });
+        make([&](std::span<std::uint8_t> out) { return build_session_reset(session, to, out); },
+             false);
 }
 
 std::uint64_t Answers::take_suppressed() {

@@ -32,7 +32,7 @@ struct Answer {
 
 class Answers {
   public:
-    static constexpr unsigned kCapacity = 32;  // in one burst; more are not worth a burst's time
+    static constexpr unsigned kCapacity = 64;  // in one burst; more are not worth a burst's time
 
     // Between bursts.
     void start_burst(std::uint32_t per_second, Millis now) {
@@ -46,7 +46,8 @@ class Answers {
                     const IpAddress& from);
     // To the sender of a TCP segment.
     void tcp_reset(const PacketView& segment);
-    // To both ends of a TCP session that is about to be ended; nothing for other protocols.
+    // To both ends of a TCP session that is about to be ended; nothing for other protocols. Not
+    // limited: a push, no packet, makes these, two for each session.
     void session_resets(const Session& session);
 
     std::span<const Answer> made() const { return {answers_.data(), count_}; }
@@ -54,7 +55,7 @@ class Answers {
 
   private:
     template <class Build>
-    void make(Build&& build);
+    void make(Build&& build, bool limited = true);
 
     unsigned count_ = 0;
     std::uint32_t per_second_ = 0;

@@ -152,6 +152,27 @@ TEST_F(Reload, IdleSessionsAreJudgedByTheSweep) {
     EXPECT_EQ(rig.drops(), "") << "no packet was dropped, a session ended";
 }
 
+// However many there are: the limit is for what strangers can make us say.
+TEST_F(Reload, EveryForbiddenConnectionIsReset) {
+    constexpr unsigned kMore = 100;
+    for (unsigned i = 0; i < kMore; ++i)
+        rig.from_wan(make_tcp(kClient, kAccessVip, static_cast<std::uint16_t>(41000 + i), 443,
+                              {1000, 0, 0x02}));
+    rig.pump();
+    ASSERT_EQ(rig.sent(kDmz).size(), kMore) << rig.drops();
+    auto policy = small();
+    policy.rules.erase(policy.rules.begin());
+    policy.settings.icmp_error_per_second = 1;
+    rig.publish(policy);
+    const Millis start = rig.worker(0).now();
+    while (rig.worker(0).sessions().size() > 1 && rig.worker(0).now() < start + 10'000)
+        rig.worker(0).poll();
+    EXPECT_EQ(rig.worker(0).sessions().size(), 1U);
+    EXPECT_EQ(rig.sent(kWan).size(), kMore + 1);
+    EXPECT_EQ(rig.sent(kDmz).size(), kMore + 1);
+    EXPECT_EQ(rig.drops(), "");
+}
+
 TEST_F(Reload, NoBurstSeesTwoPolicies) {
     // The session limit of the new policy holds from the burst on that first sees it.
     auto policy = small();
