@@ -43,13 +43,15 @@ tl::expected<std::unique_ptr<Engine>, std::string> Engine::start(const Config& c
     return engine;
 }
 
-// A worker's buffers are in its RX and TX queues, in the rings it feeds, and waiting for ARP on
-// main.
+// A worker's buffers are in its RX queues, in the TX queues of every worker (a handed-over packet
+// leaves by its owner's), in the rings it feeds, and waiting for ARP on main. TX queues give
+// buffers back only when more is sent: a pool that fitted into them could end up there whole, and
+// then nothing would ever be received again.
 Engine::Step Engine::make_pools(const Config& config) {
     unsigned packets = kRingSize * (config.workers + 1) + 2048;
     unsigned largest = 1500;
     for (const nic::DeviceConfig& device : config.devices) {
-        packets += device.rx_descriptors + device.tx_descriptors;
+        packets += device.rx_descriptors + device.tx_descriptors * config.workers;
         largest = std::max(largest, device.mtu);
     }
     const auto make = [&](const std::string& name, unsigned count) {

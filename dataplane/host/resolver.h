@@ -27,7 +27,7 @@ namespace portcullis::dataplane {
 class Resolver {
   public:
     static constexpr std::size_t kQueuePerNeighbour = 16;
-    static constexpr std::size_t kQueueTotal = 4096;
+    static constexpr std::size_t kQueueTotal = 1024;  // see Engine::make_pools()
     static constexpr unsigned kTries = 3;
     static constexpr Millis kRetry = 1000;
     static constexpr Millis kReachable = 60'000;
