@@ -94,7 +94,7 @@ void PolicyLoader::run() {
             const std::lock_guard lock(mutex_);
             if (stop_) break;
         }
-        post(roll_back("not confirmed in time: rolled back"));
+        post(time_out());
     }
     rte_thread_unregister();
 }
@@ -105,6 +105,15 @@ LoadEvent PolicyLoader::try_serve(LoadRequest& request) {
         return serve(request);
     } catch (const std::bad_alloc&) {
         return done(Outcome::failed, "out of memory while the policy was built");
+    }
+}
+
+LoadEvent PolicyLoader::time_out() {
+    try {
+        return roll_back("not confirmed in time: rolled back");
+    } catch (const std::bad_alloc&) {
+        state_.confirm_by.reset();
+        return done(Outcome::failed, "out of memory while the policy was rolled back: it stays");
     }
 }
 

@@ -95,6 +95,7 @@ class PolicyLoader {
     std::optional<LoadRequest> next_request();
     LoadEvent try_serve(LoadRequest& request);
     LoadEvent serve(LoadRequest& request);
+    LoadEvent time_out();
     LoadEvent load(ImageBytes bytes, const std::optional<policy::ImageHash>& meant,
                    std::uint32_t confirm_seconds);
     LoadEvent confirm();

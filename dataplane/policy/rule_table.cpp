@@ -3,6 +3,7 @@
 #include <rte_acl.h>
 #include <rte_errno.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 
@@ -125,6 +126,14 @@ void expand(const Rule& rule, std::uint32_t index, std::uint32_t rule_count,
                                      rule.covers_own || is_host(destination)));
 }
 
+// Two lists of a few thousand prefixes in one rule make millions of entries out of a small image.
+constexpr std::size_t kMaxEntries = std::size_t{1} << 20;
+
+std::size_t entries_of(const Rule& rule) {
+    return std::max<std::size_t>(rule.sources.size(), 1) *
+           std::max<std::size_t>(rule.destinations.size(), 1);
+}
+
 // rte_acl trades look-up speed for size and gives -ERANGE where `max_size` is too small; without a
 // limit it builds the slowest form. So: start where a large policy fits, grow, then go without.
 int build_growing(rte_acl_ctx* context, rte_acl_config& config) {
@@ -155,7 +164,19 @@ void RuleQuery::fill(const FlowKey& key, Zone from, Zone to, bool to_own) {
 tl::expected<std::unique_ptr<RuleTable>, std::string> RuleTable::build(
     const policy::Policy& policy, const std::vector<std::uint32_t>& rules, Family family,
     const std::string& name) {
+    std::size_t wanted = 0;
+    for (const std::uint32_t index : rules) {
+        wanted += entries_of(policy.rules[index]);
+        if (wanted > kMaxEntries)
+            return tl::unexpected("rule " + policy.rules[index].id + " has " +
+                                  std::to_string(entries_of(policy.rules[index])) +
+                                  " pairs of a source and a destination: more than " +
+                                  std::to_string(kMaxEntries) +
+                                  " in all are not looked up at "
+                                  "line rate; use wider prefixes");
+    }
     std::vector<AclEntry> entries;
+    entries.reserve(wanted);
     for (const std::uint32_t index : rules)
         expand(policy.rules[index], index, static_cast<std::uint32_t>(policy.rules.size()),
                entries);

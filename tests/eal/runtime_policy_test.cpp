@@ -205,6 +205,21 @@ TEST(RuntimePolicy, RefusesAnUnknownDevice) {
               "lan)");
 }
 
+TEST(RuntimePolicy, RefusesARuleOfMillionsOfPairs) {
+    auto policy = ::portcullis::test::small_policy();
+    policy::Rule& rule = policy.rules.back();
+    rule.sources.clear();
+    for (std::uint32_t i = 0; i < 20'000; ++i) {
+        rule.sources.push_back(policy::Prefix::host(policy::IpAddress::from_v4(0xcb007100 + i)));
+        rule.destinations.push_back(
+            policy::Prefix::host(policy::IpAddress::from_v4(0xc6336400 + i)));
+    }
+    const auto built = RuntimePolicy::build(policy, {}, 1, {"wan", "dmz"}, nullptr, 1);
+    ASSERT_FALSE(built.has_value());
+    EXPECT_NE(built.error().find("rule edge-http-out has 400000000 pairs"), std::string::npos)
+        << built.error();
+}
+
 TEST(RuntimePolicy, ManyLiveGenerationsKeepTheirOwnTables) {
     // rte_acl contexts are found by name: a shared name would let one policy judge by another's.
     Policy none = test::small_policy();
