@@ -5,8 +5,8 @@
 //   punt  icmp_own, probe_reply
 //   drop  what judge() denies (no_rule, site_rule, spoofed_source, own_source, bogon_source,
 //         mixed_family, unknown_interface), host_rate_limit, not_a_syn, restart_reset,
-//         icmp_no_session (an echo reply), no_live_node, no_route, and what Sessions::start()
-//         refuses
+//         icmp_no_session (an echo reply), host_unhandled, no_live_node, no_route, and what
+//         Sessions::start() refuses
 #include <algorithm>
 #include <optional>
 
@@ -73,6 +73,13 @@ void deny(Burst& burst, unsigned i, const Judgement& judgement, Context& context
     burst.drop(i, judgement.reason);
 }
 
+void answer_echo(Burst& burst, unsigned i, Context& context) {
+    if (context.echo_limit->take(context.policy->policy().settings.icmp_echo_per_second,
+                                 context.now))
+        return burst.punt(i, NoteKind::icmp_own, burst.ingress[i]);
+    burst.drop(i, DropReason::host_rate_limit);
+}
+
 void reset(Burst& burst, unsigned i, Context& context) {
     context.answers->tcp_reset(burst.view[i]);
     burst.drop(i, DropReason::restart_reset);
@@ -87,12 +94,7 @@ void refuse(Burst& burst, unsigned i, const FlowKey& indexed, const Judgement& j
     if (!spoofed && is_probe_reply(burst.key[i], indexed, context))
         return burst.punt(i, NoteKind::probe_reply, burst.ingress[i]);
     if (judgement.reason == DropReason::no_rule) {
-        if (is_echo_request_to_us(burst, i, context)) {
-            if (context.echo_limit->take(context.policy->policy().settings.icmp_echo_per_second,
-                                         context.now))
-                return burst.punt(i, NoteKind::icmp_own, burst.ingress[i]);
-            return burst.drop(i, DropReason::host_rate_limit);
-        }
+        if (is_echo_request_to_us(burst, i, context)) return answer_echo(burst, i, context);
         if (is_mid_stream(burst, i)) {
             if (after_restart && was_translated(burst.key[i], *context.policy))
                 return reset(burst, i, context);
@@ -139,6 +141,14 @@ void start(Burst& burst, unsigned i, std::uint32_t rule_index, bool after_restar
         plan.pick_up = true;
     }
     if (is_echo_reply(burst, i)) return burst.drop(i, DropReason::icmp_no_session);
+    // A site rule that names an address of ours. No host has it: whoever else answered ARP for it
+    // would get the packets.
+    if ((rule.nat == NatKind::none || rule.nat == NatKind::snat) &&
+        policy.is_own(plan.initiator.destination)) {
+        context.hits->hit(context.worker, rule_index);
+        if (is(plan.initiator, Transport::icmp)) return answer_echo(burst, i, context);
+        return burst.drop(i, DropReason::host_unhandled);
+    }
     if (const auto refused = plan_nat(policy, rule, plan)) return burst.drop(i, *refused);
 
     plan.av_path = rule.av_path;

@@ -444,6 +444,35 @@ TEST(Pipeline, WhatIsForMainGoesToMain) {
     rig.expect_identity();
 }
 
+TEST(Pipeline, ASiteRuleForAnAddressOfOursForwardsNothing) {
+    Rig rig(settled());
+    auto policy = ::portcullis::test::small_policy();
+    policy::Rule ours = policy.rules.back();
+    ours.id = "site-ours";
+    ours.origin = policy::Origin::site;
+    ours.from = policy::Zone::internet;
+    ours.to = policy::Zone::edge_external;
+    ours.sources.clear();
+    ours.destinations = {policy::Prefix::host(kAccessVip)};
+    ours.destination_ports = {22, 22};
+    policy.rules.insert(policy.rules.begin(), ours);
+    ours.id = "site-ping";
+    ours.transport = policy::Transport::icmp;
+    ours.destination_ports = {};
+    policy.rules.insert(policy.rules.begin(), ours);
+    rig.publish(policy);
+    rig.from_wan(make_tcp(kClient, kAccessVip, 40000, 22, tcp(kSyn, 1)));
+    rig.from_wan(make_echo(kClient, kAccessVip, true, 7));
+    rig.pump();
+    EXPECT_EQ(rig.drops(), "host-unhandled 1");
+    const auto punted = rig.punted();
+    ASSERT_EQ(punted.size(), 1U);
+    EXPECT_EQ(punted[0].note.kind, NoteKind::icmp_own);
+    EXPECT_TRUE(rig.sent(kDmz).empty());
+    EXPECT_EQ(rig.worker(0).sessions().size(), 0U);
+    rig.expect_identity();
+}
+
 TEST(Pipeline, ProbeRepliesOnlyFromThePerimeter) {
     Rig rig(settled());
     rig.publish(::portcullis::test::small_policy());
