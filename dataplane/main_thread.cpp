@@ -44,6 +44,10 @@ MainThread::MainThread(const Config& config, Engine& engine, EventLoop& loop)
 // The loader needs the workers to finish what it has begun, and they need the policy that goes with
 // the loader.
 MainThread::~MainThread() {
+    // Done by run(), where it was reached. The policy goes with the loader, and the workers read
+    // it.
+    loader_.stop();
+    engine_.stop(counters_);
     server_.reset();
     loop_.forget(loader_.event_fd());
     loader_.stop();
