@@ -14,7 +14,7 @@ namespace portcullis::dataplane {
 namespace {
 
 constexpr unsigned kRingSize = 1024;
-constexpr unsigned kMainPackets = 4095;
+constexpr unsigned kMainPackets = 3071;  // without those in TX queues
 // (VIP, node, port) triples with source ports of their own: 12 nodes, 4 full-NAT ports, two
 // families, twice that during a reload.
 constexpr std::uint32_t kPortPools = 256;
@@ -49,9 +49,11 @@ tl::expected<std::unique_ptr<Engine>, std::string> Engine::start(const Config& c
 // then nothing would ever be received again.
 Engine::Step Engine::make_pools(const Config& config) {
     unsigned packets = kRingSize * (config.workers + 1) + 2048;
+    unsigned main_packets = kMainPackets;
     unsigned largest = 1500;
     for (const nic::DeviceConfig& device : config.devices) {
         packets += device.rx_descriptors + device.tx_descriptors * config.workers;
+        main_packets += device.tx_descriptors;  // worker 0 sends for main
         largest = std::max(largest, device.mtu);
     }
     const auto make = [&](const std::string& name, unsigned count) {
@@ -62,7 +64,7 @@ Engine::Step Engine::make_pools(const Config& config) {
         if (!pool) return tl::unexpected(std::move(pool.error()));
         pools_.push_back(*pool);
     }
-    auto pool = make("pc_pool_main", kMainPackets);
+    auto pool = make("pc_pool_main", main_packets);
     if (!pool) return tl::unexpected(std::move(pool.error()));
     main_pool_ = *pool;
     return {};
