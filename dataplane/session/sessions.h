@@ -172,7 +172,7 @@ class Sessions {
     // than a burst can start.
     static constexpr std::uint32_t kReserve = 64;
     static constexpr unsigned kMaxBurst = 64;
-    static constexpr unsigned kMaxSearch = 256;  // slots looked at for one to give way
+    static constexpr unsigned kMaxSearch = 128;  // slots looked at for one to give way
 
     Sessions(const Config& config, HugeArray<Session> sessions, SessionTable table,
              Embryonic embryonic);
