@@ -2,6 +2,7 @@
 
 What must happen is not written here: `portcullis trace` says it, from the same topology.
 """
+import concurrent.futures
 import dataclasses
 import ipaddress
 import time
@@ -36,6 +37,17 @@ class Flow:
         # Whatever the flow leaves on the wires belongs to it and not to the next one.
         time.sleep(0.05)
         self.ended = time.time()
+
+
+def attempt_all(todo, answers):
+    """Allowed flows one after the other, so that each has the wires to itself; then the denied ones, a few
+    at a time: their clients only wait, and nothing of any of them may come out."""
+    for number, flow in enumerate(todo):
+        if answers[number]["verdict"] == "allow":
+            flow.attempt()
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(f.attempt) for n, f in enumerate(todo) if answers[n]["verdict"] != "allow"]:
+            done.result()
 
 
 def pick(addresses, version):

@@ -28,6 +28,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--topology", default=SAMPLE)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--ip", type=int, choices=(4, 6), nargs="+", default=[4, 6], help="address families to try")
     parser.add_argument("--keep", action="store_true", help="keep captures and logs, and say where")
     arguments = parser.parse_args()
     # Ended from outside, the lab is still taken down.
@@ -58,12 +59,11 @@ def run_lab(directory, arguments):
         firewall = Firewall(site, workers=arguments.workers)
         firewall.start()
         print(firewall.push(arguments.topology).stdout, end="")
-        todo = flows.all_flows(site, 4) + flows.all_flows(site, 6)
+        todo = [f for version in arguments.ip for f in flows.all_flows(site, version)]
         answers = firewall.trace(arguments.topology, [f.question(n) for n, f in enumerate(todo)])
         warm_up(site, todo)
         with Wires(site) as wires:
-            for flow in todo:
-                flow.attempt()
+            flows.attempt_all(todo, answers)
         return flows.judge_all(site, todo, answers, wires)
 
 

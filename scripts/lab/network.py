@@ -135,8 +135,8 @@ class Network:
 
     def host(self, name):
         host = Host(self, name)
+        self.hosts[name] = host  # first: whoever ends us meanwhile deletes what is there
         run("ip", "netns", "add", host.netns)
-        self.hosts[name] = host
         # No addresses but those the lab gives: neither the kernel's link-local traffic nor its RAs.
         host.run("sysctl", "-qw", "net.ipv6.conf.default.accept_dad=0", "net.ipv6.conf.default.accept_ra=0",
                  "net.ipv4.ip_nonlocal_bind=0", "net.ipv4.conf.all.rp_filter=0",

@@ -41,7 +41,7 @@ def nginx(host, tls, plain, locations=""):
             f"  access_log off; ssl_certificate {cert}; ssl_certificate_key {key};",
             *(f"  {kind}_temp_path {directory}/{kind};" for kind in
               ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")),
-            "  default_type text/plain; keepalive_timeout 600s;",
+            "  default_type text/plain; keepalive_timeout 600s; keepalive_requests 1000000;",
             *servers, "}", ""]))
     process = host.start("nginx", "nginx", "-p", directory, "-c", config, "-e", f"{directory}/error.log")
     first = (tls or plain)[0]

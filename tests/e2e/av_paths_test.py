@@ -31,6 +31,7 @@ class AvPaths(FirewallCase):
                 random.shuffle(targets)
                 answers = self.exchange(sock, targets)
                 self.assertEqual(answers, {t: t for t in targets})
+        self.assert_every_packet_is_accounted_for()
 
     def test_either_path_may_come_first_and_alone(self):
         for first in (AV_VIP, *AV_NODES):
@@ -52,7 +53,7 @@ class AvPaths(FirewallCase):
 
     def test_tcp_refuses_the_second_path_to_the_same_node_while_the_first_lives(self):
         before = self.counter("drop.path-conflict")
-        first = tcp_socket(self.site.internet, CLIENT)
+        first = self.closed(tcp_socket(self.site.internet, CLIENT))
         first.connect((AV_VIP, 443))
         port = first.getsockname()[1]
         reached = []
@@ -65,7 +66,6 @@ class AvPaths(FirewallCase):
                     pass
         self.assertEqual(len(reached), len(AV_NODES) - 1, "the node behind the VIP, and only it, is refused")
         self.assertGreater(self.counter("drop.path-conflict"), before)
-        first.close()
 
 
 if __name__ == "__main__":

@@ -96,11 +96,12 @@ class Reload(FirewallCase):
         self.assertLessEqual(busy[1], quiet[1], f"datagrams lost with pushes {busy}, without {quiet}")
         self.assertEqual(busy[2], quiet[2], f"connections broken with pushes {busy}, without {quiet}")
         self.firewall.push(HLB)
+        self.assert_every_packet_is_accounted_for()
 
     def test_what_is_no_longer_allowed_is_ended(self):
-        sock = tcp_socket(self.site.internet, CLIENT)
+        sock = self.closed(tcp_socket(self.site.internet, CLIENT))
         sock.connect((WEB_VIP, 443))
-        kept = tcp_socket(self.site.internet, CLIENT)
+        kept = self.closed(tcp_socket(self.site.internet, CLIENT))
         kept.connect((ACCESS_VIP, 443))
         without = self.variant("without.yaml", lambda t: t.replace("xmpp: on}", "xmpp: on, web-conferencing: off}"))
         self.firewall.push(without)
@@ -144,6 +145,7 @@ class Reload(FirewallCase):
         before = self.running()
         other = self.variant("killed.yaml", lambda t: t.replace("198.51.100.0/24", "198.51.100.0/27"))
         self.firewall.push(other, "--confirm", "3")
+        self.assertNotEqual(self.running(), before)
         self.firewall.kill(self.firewall.control)
         time.sleep(4)
         self.firewall.start_control()

@@ -44,7 +44,7 @@ class Restart(FirewallCase):
     def test_2_killing_control_loses_nothing(self):
         with udp_socket(self.site.internet, CLIENT) as sock:
             self.assertTrue(self.stun(sock))
-            standing = tcp_socket(self.site.internet, CLIENT)
+            standing = self.closed(tcp_socket(self.site.internet, CLIENT))
             standing.connect((ACCESS_VIP, 443))
             hash_before = self.running()
             self.firewall.kill(self.firewall.control)
@@ -58,9 +58,9 @@ class Restart(FirewallCase):
 
     def test_3_a_killed_data_plane_comes_back_with_the_last_good_policy(self):
         # An idle connection through the full NAT, and one through the A/V VIP.
-        full = tcp_socket(self.site.internet, CLIENT)
+        full = self.closed(tcp_socket(self.site.internet, CLIENT))
         full.connect((ACCESS_VIP, 443))
-        dnat = tcp_socket(self.site.internet, CLIENT)
+        dnat = self.closed(tcp_socket(self.site.internet, CLIENT))
         dnat.connect((AV_VIP, 443))
         hash_before = self.running()
         self.firewall.kill(self.firewall.dataplane)
