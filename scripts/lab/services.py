@@ -71,9 +71,9 @@ def turnserver(host, addresses):
     return process
 
 
-def start_edges(site):
+def start_edges(site, only=None):
     nodes = site.topology["edge"]["nodes"]
-    for host in site.edges:
+    for host in [only] if only else site.edges:
         node = {role: [str(a) for a in as_list(nodes[host.name][role])]
                 for role in ("access", "web-conferencing", "av", "internal")}
         tls = [(a, p) for a in node["access"] for p in (443, 5061, 5269)]
