@@ -27,17 +27,19 @@ class Firewall:
                 return path
         raise LabError(f"{name} is not in {self.build}: run scripts/build")
 
-    def write_config(self, extra=""):
+    def write_config(self, extra="", vdev=None):
+        """vdev: a pattern of {number} and {interface}; an af_packet device without it."""
+        vdev = vdev or (f"net_af_packet{{number}},iface={{interface}},qpairs={self.workers},blocksz=131072,"
+                        "framesz=2048,framecnt=2048")
         devices = []
         for number, device in enumerate(sorted({i["device"] for i in self.site.topology["interfaces"].values()})):
-            devices.append(f"\n[device.{device}]\n"
-                           f"vdev = net_af_packet{number},iface=pc-{device},qpairs={self.workers},blocksz=131072,"
-                           "framesz=2048,framecnt=2048\n")
+            devices.append(f"\n[device.{device}]\nvdev = {vdev.format(number=number, interface=f'pc-{device}')}\n")
         # Workers share the cores that there are: `idle = sleep` makes that bearable.
         cpus = sorted(os.sched_getaffinity(0))
         cores = ",".join(str(cpus[(n + 1) % len(cpus)]) for n in range(self.workers))
         with open(self.config, "w", encoding="utf-8") as file:
-            file.write(f"workers = {self.workers}\nmain-core = {cpus[0]}\ncores = {cores}\nidle = sleep\nhuge = off\nmemory-mib = 512\nsessions = 65536\n"
+            file.write(f"workers = {self.workers}\nmain-core = {cpus[0]}\ncores = {cores}\nidle = sleep\nhuge = off\n"
+                       "memory-mib = 512\nsessions = 65536\n"
                        f"peer-socket = {self.peer_socket}\nimage = {self.state}/current\nstate-dir = {self.state}\n"
                        f"{extra}{''.join(devices)}")
 

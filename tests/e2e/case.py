@@ -18,7 +18,7 @@ sys.dont_write_bytecode = True
 # pylint: disable=wrong-import-position
 from lab import clients, services
 from lab.firewall import ROOT, Firewall
-from lab.network import LabError, wait_until
+from lab.network import LabError, Network, wait_until
 from lab.sites import INTERNET, Site
 
 HLB = os.path.join(ROOT, "rules/samples/lync-2013-scaled-hlb.yaml")
@@ -39,46 +39,8 @@ def take_down_when_ended(site):
         signal.signal(number, ended)
 
 
-class FirewallCase(unittest.TestCase):
-    """One site, its services and a firewall for all tests of a class."""
-
-    topology = HLB
-    workers = 1
-    with_services = True
-
-    @classmethod
-    def setUpClass(cls):
-        if os.geteuid() != 0:
-            raise SystemExit("end-to-end tests make network namespaces: run them as root")
-        cls.directory = tempfile.mkdtemp(prefix="portcullis-e2e-")
-        cls.addClassCleanup(shutil.rmtree, cls.directory, ignore_errors=True)
-        cls.site = Site(cls.directory, cls.topology)
-        take_down_when_ended(cls.site)
-        cls.enterClassContext(cls.site)
-        if cls.with_services:
-            services.start_all(cls.site)
-        cls.firewall = Firewall(cls.site, workers=cls.workers)
-        cls.start_firewall()
-
-    @classmethod
-    def start_firewall(cls):
-        cls.firewall.start()
-        cls.firewall.push(cls.topology)
-        cls.wait_until_forwarding()
-
-    @classmethod
-    def wait_until_forwarding(cls):
-        wait_until(lambda: clients.https(cls.site.internet, CLIENT, ACCESS_VIP, 443)[0],
-                   "the first connection through the firewall", timeout=20)
-
-    def variant(self, name, change):
-        """A copy of the topology file, its text changed by a function."""
-        with open(self.topology, encoding="utf-8") as file:
-            text = change(file.read())
-        path = os.path.join(self.directory, name)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-        return path
+class Accounting:
+    """What any test asks of `self.firewall`."""
 
     def counter(self, name):
         return sum(c["value"] for c in self.firewall.json("counters")["counters"] if c["name"] == name)
@@ -121,6 +83,48 @@ class FirewallCase(unittest.TestCase):
 
     def running(self):
         return self.firewall.json("status")["dataplane"]["running"]
+
+
+class FirewallCase(Accounting, unittest.TestCase):
+    """One site, its services and a firewall for all tests of a class."""
+
+    topology = HLB
+    workers = 1
+    with_services = True
+
+    @classmethod
+    def setUpClass(cls):
+        if os.geteuid() != 0:
+            raise SystemExit("end-to-end tests make network namespaces: run them as root")
+        cls.directory = tempfile.mkdtemp(prefix="portcullis-e2e-")
+        cls.addClassCleanup(shutil.rmtree, cls.directory, ignore_errors=True)
+        cls.site = Site(cls.directory, cls.topology)
+        take_down_when_ended(cls.site)
+        cls.enterClassContext(cls.site)
+        if cls.with_services:
+            services.start_all(cls.site)
+        cls.firewall = Firewall(cls.site, workers=cls.workers)
+        cls.start_firewall()
+
+    @classmethod
+    def start_firewall(cls):
+        cls.firewall.start()
+        cls.firewall.push(cls.topology)
+        cls.wait_until_forwarding()
+
+    @classmethod
+    def wait_until_forwarding(cls):
+        wait_until(lambda: clients.https(cls.site.internet, CLIENT, ACCESS_VIP, 443)[0],
+                   "the first connection through the firewall", timeout=20)
+
+    def variant(self, name, change):
+        """A copy of the topology file, its text changed by a function."""
+        with open(self.topology, encoding="utf-8") as file:
+            text = change(file.read())
+        path = os.path.join(self.directory, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
 
 
 def stun_request():
