@@ -8,6 +8,9 @@ from case import AV_NODES, AV_VIP, CLIENT, FirewallCase, stun_answer, stun_reque
 
 
 class AvPaths(FirewallCase):
+    # Whichever worker a packet comes to, both paths of a client are one worker's.
+    workers = 3
+
     def exchange(self, sock, targets):
         """Sends one request to each target before reading any answer; returns {target: answered from}."""
         asked = {}

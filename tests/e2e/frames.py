@@ -25,6 +25,7 @@ from scapy.layers.inet6 import (ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6NDOptDstLLAddr, 
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Raw
 
+SO_RCVBUFFORCE = 33
 SOL_PACKET, PACKET_AUXDATA, PACKET_OUTGOING = 263, 8, 4
 TP_STATUS_VLAN_VALID = 0x10
 STUN_COOKIE = b"\x21\x12\xa4\x42"
@@ -63,7 +64,7 @@ class Wire:
         self.device, self.mac = device, mac
         self.socket = host.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
         self.socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)  # or bursts are lost here
         self.socket.bind((device, 3))
         self.socket.settimeout(0.1)
         self.lock = threading.Lock()
