@@ -109,13 +109,18 @@ class Wire:
         with self.lock:
             return [f for f in self.heard if matches(f)]
 
-    def wait(self, matches, timeout=3.0):
-        """The first frame that matches, or None."""
+    def wait(self, matches, timeout=10.0):
+        """The first frame that matches, or None. Looks at each frame once: on a busy machine the listener
+        needs the interpreter more than we do."""
         deadline = time.monotonic() + timeout
+        seen = 0
         while True:
-            found = self.frames(matches)
-            if found or time.monotonic() > deadline:
-                return found[0] if found else None
+            with self.lock:
+                fresh = self.heard[seen:]
+            seen += len(fresh)
+            found = next((f for f in fresh if matches(f)), None)
+            if found is not None or time.monotonic() > deadline:
+                return found
             time.sleep(0.01)
 
     def close(self):
