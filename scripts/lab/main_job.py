@@ -61,6 +61,7 @@ def run_lab(directory, arguments):
         print(firewall.push(arguments.topology).stdout, end="")
         todo = [f for version in arguments.ip for f in flows.all_flows(site, version)]
         answers = firewall.trace(arguments.topology, [f.question(n) for n, f in enumerate(todo)])
+        print(f"trying {len(todo)} flows, which takes some seconds\n", flush=True)
         warm_up(site, todo)
         with Wires(site) as wires:
             flows.attempt_all(todo, answers)
