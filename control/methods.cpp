@@ -217,6 +217,7 @@ Json Methods::status_view(const tl::expected<peer::Status, PeerError>& status) c
     if (status) {
         view["dataplane"] = {{"connected", true},
                              {"running", hash_or_null(status->running)},
+                             {"loading", status->loading != 0},
                              {"pid", status->pid},
                              {"uptime_seconds", status->uptime_seconds},
                              {"workers", status->workers},

@@ -12,7 +12,7 @@ std::string_view to_string(Repair repair) {
 }
 
 Repair reconcile(const Held& held, const Running& running) {
-    if (running.awaits_confirmation) return Repair::none;
+    if (running.undecided) return Repair::none;
     const auto runs = [&](const std::optional<policy::ImageHash>& slot) {
         return slot && slot == running.policy;
     };

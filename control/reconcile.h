@@ -20,11 +20,13 @@ struct Held {  // in the state directory
 
 struct Running {  // in the data plane
     std::optional<policy::ImageHash> policy;
-    bool awaits_confirmation = false;
+    // A confirmation pends, or an image that a predecessor of ours handed over is still being loaded:
+    // what runs may change without us.
+    bool undecided = false;
 };
 
 enum class Repair : std::uint8_t {
-    none,               // they agree, or the data plane is to decide first (a confirmation pends)
+    none,               // they agree, or the data plane is to decide first
     promote_candidate,  // it runs and is final: finish what was cut short
     discard_candidate,  // it does not run and never will by itself
     adopt_previous,     // a rollback was carried out, but not written down

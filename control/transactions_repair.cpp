@@ -16,7 +16,7 @@ std::optional<policy::ImageHash> hash_of(const std::optional<StoredPolicy>& stor
 Running running_of(const peer::Status& status) {
     Running running;
     if (status.running != policy::ImageHash{}) running.policy = status.running;
-    running.awaits_confirmation = status.confirm_seconds_left > 0;
+    running.undecided = status.confirm_seconds_left > 0 || status.loading != 0;
     return running;
 }
 

@@ -163,6 +163,7 @@ peer::Status MainThread::status() const {
     status.session_capacity = engine_.session_capacity();
     status.workers = static_cast<std::uint32_t>(engine_.workers().size());
     status.pid = static_cast<std::uint32_t>(getpid());
+    status.loading = pending_load_ ? 1 : 0;
     if (loaded_.active != nullptr)
         status.policy_age_seconds =
             static_cast<std::uint64_t>(duration_cast<seconds>(now - loaded_.since).count());

@@ -92,6 +92,10 @@ struct Status {
     std::uint32_t workers = 0;
     std::uint32_t pid = 0;
     std::uint64_t policy_age_seconds = 0;
+    // 1: a load, confirmation or rollback is being carried out, whose sender may be gone: `running`
+    // may become another policy at any moment.
+    std::uint32_t loading = 0;
+    std::uint32_t reserved = 0;
 };
 
 struct ListHeader {

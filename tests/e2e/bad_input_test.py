@@ -246,6 +246,8 @@ class BadInput(FirewallCase):
             return None
         running = status["dataplane"]["running"]
         stored = status["stored"]
+        if status["dataplane"].get("loading"):
+            return None  # handed over by the daemon that was killed
         if running is None or stored["current"] is None or stored["candidate"] is not None:
             return None
         return running if stored["current"]["hash"] == running else None

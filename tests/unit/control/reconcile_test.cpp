@@ -66,7 +66,7 @@ TEST(Reconcile, DecidesByWhatIsHeldAndWhatRuns) {
             << int{c.candidate} << int{c.current} << int{c.previous} << " runs " << int{c.running};
 }
 
-TEST(Reconcile, LeavesTheDecisionToTheDataPlaneWhileAConfirmationPends) {
+TEST(Reconcile, LeavesTheDecisionToTheDataPlaneWhileItIsUndecided) {
     for (const auto& c : kFinal)
         EXPECT_EQ(reconcile({policy(c.candidate), policy(c.current), policy(c.previous)},
                             {policy(c.running), true}),
