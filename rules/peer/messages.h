@@ -121,7 +121,8 @@ struct SessionQuery {
 
 // Names of SessionRecord::state, in the order of dataplane::SessionState.
 inline constexpr std::array<std::string_view, 8> kSessionStates = {
-    "free", "syn-sent", "syn-received", "established", "one-way", "fin-wait", "closing", "picked-up"};
+    "free",    "syn-sent", "syn-received", "established",
+    "one-way", "fin-wait", "closing",      "picked-up"};
 
 struct SessionRecord {
     // As the initiator emits it, and as the responder sees it.
