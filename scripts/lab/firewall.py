@@ -1,6 +1,7 @@
 """The firewall under test: its two processes, as an administrator would start them."""
 import json
 import os
+import shutil
 import signal
 
 from .network import LabError, run, wait_until
@@ -68,6 +69,8 @@ class Firewall:
 
     def kill(self, process):
         process.stop(signal.SIGKILL)
+        # DPDK's runtime directory, which only an orderly end takes along.
+        shutil.rmtree(f"/var/run/dpdk/portcullis-{process.pid}", ignore_errors=True)
 
     def cli(self, *argv, check=True, **kwargs):
         return run(self.program("portcullis"), *argv, check=check, timeout=60, **kwargs)

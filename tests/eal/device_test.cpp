@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 
 #include "nic/eal.h"
@@ -85,6 +86,7 @@ TEST_F(DeviceTest, TooFewTransmitQueues) {
     EXPECT_EQ(error_of(config("net_pcap0,rx_pcap=" + path + ",tx_pcap=/dev/null")),
               "device wan: offers 1 TX queues and each of 2 workers needs one: lower `workers` or "
               "give `vdev` more queues");
+    std::filesystem::remove(path);
 }
 
 TEST_F(DeviceTest, MtuBeyondTheDevice) {
