@@ -1,6 +1,7 @@
 // What the socket shows of the data plane, and what it takes as parameters.
 #include "control/methods.h"
 
+#include "dataplane/session/session.h"
 #include "rules/policy/match.h"
 #include "tests/unit/control/running_daemon.h"
 
@@ -110,6 +111,12 @@ TEST_F(MethodsTest, SessionsAreNamedAndFiltered) {
     EXPECT_EQ(query.protocol, 6);
     EXPECT_EQ(query.limit, 50U);
 }
+
+// control/ may not include dataplane/, so the names of its states are held against it here.
+static_assert(peer::kSessionStates.size() ==
+              static_cast<unsigned>(dataplane::SessionState::picked_up) + 1);
+static_assert(peer::kSessionStates[static_cast<unsigned>(dataplane::SessionState::established)] ==
+              "established");
 
 TEST_F(MethodsTest, ListsAreShown) {
     start_and_connect();
