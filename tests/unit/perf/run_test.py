@@ -1,0 +1,120 @@
+"""perf/harness/__main__.py: arguments, groups that fail or take too long, and what a quick run shares out."""
+import contextlib
+import io
+import os
+import pathlib
+import time
+import types
+import unittest
+
+from harness import __main__ as harness
+from harness.results import Result
+
+
+def one_result():
+    return Result(group="g", case="c", figure="f", unit="u", values=[1])
+
+
+def group(run, **fields):
+    return types.SimpleNamespace(NAME="g", TITLE="The g", run=run, **fields)
+
+
+def run(module, limit=5):
+    return harness.run_group(module, True, 5, limit, 0, lambda _: None)
+
+
+class Groups(unittest.TestCase):
+    def test_results_and_notes(self):
+        def work(context):
+            context.note("no X, because Y")
+            yield one_result()
+        out = run(group(work))
+        self.assertEqual((len(out.results), out.notes, out.failed), (1, ["no X, because Y"], ""))
+
+    def test_a_failure_keeps_what_was_measured(self):
+        def work(_context):
+            yield one_result()
+            raise RuntimeError("no such device")
+        out = run(group(work))
+        self.assertEqual(len(out.results), 1)
+        self.assertEqual(out.failed, "RuntimeError: no such device")
+
+    def test_one_that_takes_too_long_is_cut_off_and_its_processes_end(self):
+        started = []
+
+        def work(context):
+            yield one_result()
+            started.append(context.start(["sleep", "60"]))
+            try:
+                time.sleep(60)
+            except Exception:  # pylint: disable=broad-exception-caught
+                time.sleep(60)  # a group that swallows what it should not
+        began = time.monotonic()
+        out = run(group(work), limit=0.2)
+        self.assertLess(time.monotonic() - began, 20)
+        self.assertIn("cut off", out.failed)
+        self.assertEqual(len(out.results), 1)
+        self.assertIsNotNone(started[0].returncode)
+
+    def test_its_directory_is_there_and_then_gone(self):
+        seen = []
+
+        def work(context):
+            seen.append(context.work)
+            context.note(f"{context.work.is_dir()}")
+            return []
+        self.assertEqual(run(group(work)).notes, ["True"])
+        self.assertFalse(os.path.exists(seen[0]))
+
+    def test_what_is_no_result_is_refused(self):
+        self.assertIn("no Result", run(group(lambda _: [3])).failed)
+
+    def test_saying_nothing_is_a_failure(self):
+        self.assertIn("neither", run(group(lambda _: [])).failed)
+
+    def test_a_module_that_cannot_be_loaded_is_a_failed_group(self):
+        out = run(harness.BrokenGroup("x", ImportError("no module y")))
+        self.assertEqual((out.name, out.failed), ("x", "ImportError: no module y"))
+
+    def test_shares_of_a_quick_run(self):
+        few = {"a": group(None, QUICK_SECONDS=20), "b": group(None)}
+        self.assertEqual(harness.shares(few, 170), {"a": 20, "b": 30})
+        many = {str(i): group(None, QUICK_SECONDS=100) for i in range(4)}
+        self.assertAlmostEqual(sum(harness.shares(many, 170).values()), 170)
+
+    def test_present_groups_have_what_the_harness_asks(self):
+        for name, module in harness.find_groups().items():
+            self.assertNotIsInstance(module, harness.BrokenGroup, getattr(module, "error", ""))
+            self.assertEqual(name, module.NAME)
+            self.assertTrue(module.TITLE)
+            self.assertTrue(callable(module.run))
+
+
+class Arguments(unittest.TestCase):
+    groups = {"a": group(None), "b": group(None)}
+
+    def refused(self, *argv):
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said), self.assertRaises(SystemExit) as end:
+            harness.read_arguments(argv, self.groups)
+        self.assertEqual(end.exception.code, 2)
+        return said.getvalue()
+
+    def test_a_full_run_writes_the_committed_report_others_do_not(self):
+        self.assertEqual(harness.read_arguments([], self.groups).out, harness.ROOT / "perf")
+        for argv in (["--quick"], ["--only", "a"]):
+            self.assertEqual(harness.read_arguments(argv, self.groups).out, harness.BUILD / "report")
+        self.assertEqual(harness.read_arguments(["--quick", "--out", "/x/y"], self.groups).out, pathlib.Path("/x/y"))
+
+    def test_only(self):
+        self.assertEqual(list(harness.read_arguments(["--only", "b"], self.groups).groups), ["b"])
+        self.assertEqual(list(harness.read_arguments(["--only", "b,a"], self.groups).groups), ["a", "b"])
+        self.assertIn("no group 'c'; there are: a, b", self.refused("--only", "a,c"))
+
+    def test_what_is_refused(self):
+        self.assertIn("--fast", self.refused("--fast"))
+        self.assertIn("not a directory", self.refused("--out", __file__))
+
+
+if __name__ == "__main__":
+    unittest.main()
