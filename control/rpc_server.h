@@ -19,7 +19,7 @@ namespace portcullis::control {
 
 struct ServerLimits {
     std::size_t connections = 32;
-    std::size_t request_bytes = std::size_t{2} << 20;
+    std::size_t request_bytes = std::size_t{6} << 20;
     std::size_t answer_bytes = std::size_t{16} << 20;
     EventLoop::Duration idle{60000};     // connected, and no request begun
     EventLoop::Duration request{10000};  // from a request's first byte to its last

@@ -10,7 +10,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr std::size_t kMaxTopologyBytes = std::size_t{1} << 20;  // the loader's limit
+constexpr std::size_t kMaxTopologyBytes = std::size_t{4} << 20;  // the loader's limit
 // A compilation, a load and some queueing, with room; the daemon has limits of its own.
 constexpr std::chrono::seconds kPatience{300};
 

@@ -58,15 +58,12 @@ std::optional<std::string> never_matches(const Policy& policy, const Rule& rule)
     return std::nullopt;
 }
 
-// The first earlier rule that takes every packet of this one.
-std::optional<std::uint32_t> coverer(const Policy& policy, const RuleIndex& earlier,
-                                     std::uint32_t index) {
-    const auto& rule = policy.rules[index];
-    const auto box = RuleIndex::box_of(policy, index);
-    for (const auto& other : earlier.bucket(rule.transport, rule.family, rule.from, rule.to))
-        if (other.contains(box) && covers_wholly(policy, policy.rules[other.rule], rule))
-            return other.rule;
-    return std::nullopt;
+// The first earlier rule that can match and takes every packet of this one.
+std::optional<std::uint32_t> coverer(const Policy& policy, const RuleIndex& rules,
+                                     const std::vector<bool>& never, std::uint32_t index) {
+    return rules.first_around(policy.rules[index], index, [&](std::uint32_t other) {
+        return !never[other] && covers_wholly(policy, policy.rules[other], policy.rules[index]);
+    });
 }
 
 std::string effect_text(const Rule& by, bool same) {
@@ -91,15 +88,17 @@ std::string_view to_string(FindingKind kind) {
 
 std::vector<Finding> analyse(const Policy& policy) {
     std::vector<Finding> findings;
-    RuleIndex earlier;
+    const RuleIndex rules(policy);
+    std::vector<bool> never(policy.rules.size());
     for (std::uint32_t i = 0; i < policy.rules.size(); ++i) {
         const auto& rule = policy.rules[i];
         if (const auto why = never_matches(policy, rule)) {
             findings.push_back({FindingKind::never, i, policy::kNoRule,
                                 concat("rule ", rule.id, " never matches: ", *why, ".")});
+            never[i] = true;
             continue;
         }
-        if (const auto by = coverer(policy, earlier, i)) {
+        if (const auto by = coverer(policy, rules, never, i)) {
             const auto& other = policy.rules[*by];
             const bool same = same_effect(other, rule);
             findings.push_back(
@@ -107,7 +106,6 @@ std::vector<Finding> analyse(const Policy& policy) {
                  concat("rule ", rule.id, " never decides: ", other.id,
                         " before it takes all its packets ", effect_text(other, same), ".")});
         }
-        earlier.add(policy, i);
     }
     return findings;
 }

@@ -1,69 +1,23 @@
 #include "rules/compile/rule_index.h"
 
-#include "rules/compile/prefixes.h"
+#include <algorithm>
+#include <string_view>
+#include <type_traits>
 
 namespace portcullis::compile {
 
 using policy::Family;
 using policy::FirstPacket;
-using policy::IpAddress;
 using policy::Policy;
 using policy::Prefix;
+using policy::Rule;
 using policy::Transport;
 using policy::Zone;
 
-namespace {
-
-// The lists are sorted and their prefixes disjoint: the last one ends last.
-void bound(const std::vector<Prefix>& prefixes, Family family, RuleIndex::Key& first,
-           RuleIndex::Key& last) {
-    const auto all = Prefix::all(family);
-    first = RuleIndex::key_of(prefixes.empty() ? all.address() : prefixes.front().address());
-    last = RuleIndex::key_of(last_address(prefixes.empty() ? all : prefixes.back()));
-}
-
-}  // namespace
-
-bool RuleIndex::Box::contains(const Box& other) const {
-    return destination_ports.first <= other.destination_ports.first &&
-           destination_ports.last >= other.destination_ports.last &&
-           source_ports.first <= other.source_ports.first &&
-           source_ports.last >= other.source_ports.last &&
-           destination_first <= other.destination_first &&
-           destination_last >= other.destination_last && source_first <= other.source_first &&
-           source_last >= other.source_last;
-}
-
-RuleIndex::Key RuleIndex::key_of(const IpAddress& address) {
-    Key key;
-    for (unsigned i = 0; i < 8; ++i) {
-        key.high = key.high << 8 | address.bytes()[i];
-        key.low = key.low << 8 | address.bytes()[8 + i];
-    }
-    return key;
-}
-
-RuleIndex::Box RuleIndex::box_of(const Policy& policy, std::uint32_t rule) {
-    const auto& given = policy.rules[rule];
-    Box box;
-    box.rule = rule;
-    box.source_ports = given.source_ports;
-    box.destination_ports = given.destination_ports;
-    bound(given.sources, given.family, box.source_first, box.source_last);
-    bound(given.destinations, given.family, box.destination_first, box.destination_last);
-    return box;
-}
-
-RuleIndex::Box RuleIndex::box_of(const FirstPacket& packet) {
-    const auto source = key_of(packet.source);
-    const auto destination = key_of(packet.destination);
-    return {policy::kNoRule,
-            {packet.source_port, packet.source_port},
-            {packet.destination_port, packet.destination_port},
-            source,
-            source,
-            destination,
-            destination};
+std::size_t RuleIndex::NameHash::operator()(const Name& name) const {
+    static_assert(std::has_unique_object_representations_v<Name>);
+    // A Name is nothing but its bytes.
+    return std::hash<std::string_view>{}({reinterpret_cast<const char*>(&name), sizeof name});
 }
 
 std::size_t RuleIndex::slot(Transport transport, Family family, Zone from, Zone to) {
@@ -76,39 +30,96 @@ std::size_t RuleIndex::slot(Transport transport, Family family, Zone from, Zone 
            static_cast<std::size_t>(to);
 }
 
-void RuleIndex::add(const Policy& policy, std::uint32_t rule) {
-    const auto& given = policy.rules[rule];
-    buckets_[slot(given.transport, given.family, given.from, given.to)].push_back(
-        box_of(policy, rule));
+RuleIndex::Name RuleIndex::name_of(Kind kind, const Prefix& prefix) {
+    return {prefix.address().bytes(), static_cast<std::uint8_t>(prefix.length()), kind};
 }
 
-const RuleIndex::Bucket& RuleIndex::bucket(Transport transport, Family family, Zone from,
-                                           Zone to) const {
-    return buckets_[slot(transport, family, from, to)];
+RuleIndex::Name RuleIndex::name_of(std::uint16_t port) {
+    Name name;
+    name.bytes[0] = static_cast<std::uint8_t>(port >> 8);
+    name.bytes[1] = static_cast<std::uint8_t>(port);
+    name.kind = Kind::port;
+    return name;
 }
 
-Decider::Decider(const Policy& policy) : policy_(policy) {
-    for (std::uint32_t i = 0; i < policy.rules.size(); ++i) index_.add(policy, i);
+// A rule that covers another names a prefix around each of the other's, the first one's included.
+RuleIndex::Around RuleIndex::around(const Rule& rule) {
+    Around out;
+    if (!rule.sources.empty()) out.source = rule.sources.front();
+    if (!rule.destinations.empty()) out.destination = rule.destinations.front();
+    if (rule.destination_ports.first == rule.destination_ports.last)
+        out.port = rule.destination_ports.first;
+    return out;
+}
+
+// The ways in which a rule can be listed; each is complete by itself.
+std::vector<std::vector<RuleIndex::Name>> RuleIndex::names_of(const Rule& rule) {
+    std::vector<std::vector<Name>> ways;
+    const auto add = [&](Kind kind, const std::vector<Prefix>& prefixes) {
+        if (prefixes.empty()) return;
+        std::vector<Name>& names = ways.emplace_back();
+        for (const Prefix& prefix : prefixes) names.push_back(name_of(kind, prefix));
+    };
+    add(Kind::source, rule.sources);
+    add(Kind::destination, rule.destinations);
+    if (rule.destination_ports.first == rule.destination_ports.last)
+        ways.push_back({name_of(rule.destination_ports.first)});
+    return ways;
+}
+
+RuleIndex::RuleIndex(const Policy& policy) {
+    const auto bucket_of = [&](const Rule& rule) -> Bucket& {
+        return buckets_[slot(rule.transport, rule.family, rule.from, rule.to)];
+    };
+    // How many rules name a thing, for each bucket.
+    std::vector<std::unordered_map<Name, std::uint32_t, NameHash>> uses(buckets_.size());
+    for (const Rule& rule : policy.rules)
+        for (const auto& names : names_of(rule))
+            for (const Name& name : names)
+                ++uses[slot(rule.transport, rule.family, rule.from, rule.to)][name];
+
+    for (std::uint32_t i = 0; i < policy.rules.size(); ++i) {
+        const Rule& rule = policy.rules[i];
+        Bucket& bucket = bucket_of(rule);
+        const auto& counts = uses[slot(rule.transport, rule.family, rule.from, rule.to)];
+        const auto crowd = [&](const std::vector<Name>& names) {
+            std::uint32_t most = 0;
+            for (const Name& name : names) most = std::max(most, counts.at(name));
+            return most;
+        };
+        const auto ways = names_of(rule);
+        const auto best = std::ranges::min_element(ways, {}, crowd);
+        if (best == ways.end()) {
+            bucket.others.push_back(i);
+            continue;
+        }
+        for (const Name& name : *best) {
+            bucket.named[name].push_back(i);
+            if (name.kind == Kind::port) continue;
+            auto& lengths = name.kind == Kind::source ? bucket.source_lengths
+                                                      : bucket.destination_lengths;
+            if (std::ranges::find(lengths, name.length) == lengths.end())
+                lengths.push_back(name.length);
+        }
+    }
 }
 
 policy::Witness Decider::decide(const FirstPacket& packet) const {
     policy::Witness out{
         packet.interface,   packet.transport,        packet.source, packet.destination,
         packet.source_port, packet.destination_port, false,         policy::kNoRule};
-    const auto family = packet.source.family();
-    if (packet.destination.family() != family) return out;
+    if (packet.destination.family() != packet.source.family()) return out;
     const auto source = classify(policy_, packet.source);
     if (source_refused(policy_, packet.interface, source)) return out;
     const auto destination = classify(policy_, packet.destination);
-    const auto point = RuleIndex::box_of(packet);
-    for (const auto& box : index_.bucket(packet.transport, family, source.zone, destination.zone)) {
-        if (!box.contains(point)) continue;
-        const auto& rule = policy_.rules[box.rule];
-        if (!covers(rule, packet, source, destination)) continue;
-        out.allow = rule.action == policy::Action::allow;
-        out.rule = box.rule;
-        break;
-    }
+    // A bogon has no zone; no rule covers it.
+    const auto rule = index_.first_for(
+        packet, source.zone, destination.zone, policy::kNoRule, [&](std::uint32_t i) {
+            return covers(policy_.rules[i], packet, source, destination);
+        });
+    if (!rule) return out;
+    out.allow = policy_.rules[*rule].action == policy::Action::allow;
+    out.rule = *rule;
     return out;
 }
 

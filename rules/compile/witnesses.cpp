@@ -5,8 +5,10 @@
 // class have one on either side.
 #include <algorithm>
 #include <optional>
-#include <set>
-#include <tuple>
+#include <map>
+#include <string>
+#include <unordered_set>
+#include <utility>
 
 #include "rules/compile/passes.h"
 #include "rules/compile/prefixes.h"
@@ -220,7 +222,12 @@ class WitnessMaker {
     }
 
     // What a rule for everybody in the zone lets through.
-    std::optional<FirstPacket> open_packet(Zone from, Family family) const {
+    std::optional<FirstPacket> open_packet(Zone from, Family family) {
+        auto& known = open_[{from, family}];
+        if (!known) known = find_open_packet(from, family);
+        return *known;
+    }
+    std::optional<FirstPacket> find_open_packet(Zone from, Family family) const {
         for (const auto& rule : policy_.rules)
             if (rule.from == from && rule.family == family && rule.sources.empty() &&
                 rule.action == policy::Action::allow)
@@ -229,19 +236,29 @@ class WitnessMaker {
     }
 
     void add(const FirstPacket& packet) {
-        const auto key =
-            std::tuple(packet.interface, packet.transport, packet.source, packet.destination,
-                       packet.source_port, packet.destination_port);
-        if (policy_.witnesses.size() < kMaxWitnesses && seen_.insert(key).second)
+        if (policy_.witnesses.size() < kMaxWitnesses && seen_.insert(as_bytes(packet)).second)
             policy_.witnesses.push_back(decider_.decide(packet));
+    }
+
+    static std::string as_bytes(const FirstPacket& packet) {
+        std::string bytes;
+        const auto append = [&](const auto& value) {
+            bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
+        };
+        append(packet.source.bytes());
+        append(packet.destination.bytes());
+        append(packet.interface);
+        append(packet.source_port);
+        append(packet.destination_port);
+        append(packet.transport);
+        return bytes;
     }
 
     Policy& policy_;
     Hosts hosts_;
     Decider decider_;
-    std::set<
-        std::tuple<std::uint32_t, Transport, IpAddress, IpAddress, std::uint16_t, std::uint16_t>>
-        seen_;
+    std::unordered_set<std::string> seen_;  // packets, as bytes
+    std::map<std::pair<Zone, Family>, std::optional<std::optional<FirstPacket>>> open_;
 };
 
 }  // namespace

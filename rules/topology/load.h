@@ -1,4 +1,4 @@
-// Topology files (YAML) -> Topology. The one place where yaml-cpp is used.
+// Topology files (YAML) -> Topology. The one place where libyaml is used.
 #pragma once
 
 #include <filesystem>
@@ -22,7 +22,7 @@ struct Diagnostic {
 };
 using Diagnostics = std::vector<Diagnostic>;
 
-// Every error of the file is reported at once, in the order of the file. Limits: 1 MiB, 32 levels,
+// Every error of the file is reported at once, in the order of the file. Limits: 4 MiB, 32 levels,
 // 100 aliases (each expansion counts).
 tl::expected<Topology, Diagnostics> load(const std::filesystem::path& file);
 tl::expected<Topology, Diagnostics> load_text(std::string_view yaml, std::string_view file_name);

@@ -9,6 +9,7 @@ namespace portcullis::topology {
 namespace {
 
 constexpr std::size_t kLongestReason = 200;
+constexpr std::size_t kMostSiteRules = 16384;
 
 std::optional<Zone> read_zone(const std::optional<Field>& field, Reading& reading) {
     if (!field) return std::nullopt;
@@ -148,7 +149,7 @@ void read_site_rule(const Field& field, policy::Action action, std::string defau
 
 void read_site_rules(const Field& field, Reading& reading) {
     std::size_t number = 0;
-    for (const auto& item : items_of(field, reading.errors)) {
+    for (const auto& item : items_of(field, reading.errors, kMostSiteRules)) {
         ++number;
         const MapReader map(item, keys::kSiteAction, reading.errors);
         if (!map.valid()) continue;

@@ -1,5 +1,5 @@
 // YAML text -> a tree of our own with the place of every value, within limits. yaml.cpp is the
-// one file that knows yaml-cpp, and no exception leaves it.
+// one file that knows libyaml.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@ namespace portcullis::topology {
 
 // What a file may be at most; see load.h. An alias counts again each time that something which
 // holds it is aliased, so a file cannot multiply itself ("billion laughs").
-inline constexpr std::size_t kLargestFile = 1024 * 1024;
+inline constexpr std::size_t kLargestFile = std::size_t{4} << 20;
 inline constexpr unsigned kDeepest = 32;
 inline constexpr unsigned kMostAliases = 100;
 inline constexpr std::size_t kMostAliasedValues = 10000;

@@ -153,9 +153,9 @@ TEST_F(RpcServerTest, BoundsARequest) {
 TEST_F(RpcServerTest, TakesTheLargestTopologyAndNoMore) {
     start_and_connect();
     EXPECT_TRUE(call(
-        "push", {{"topology", std::string(1 << 20, 'a')}, {"name", "large"}, {"dry_run", true}}));
+        "push", {{"topology", std::string(4 << 20, 'a')}, {"name", "large"}, {"dry_run", true}}));
     RawClient client(options_.socket);
-    client.send(std::string(3 << 20, 'a'));
+    client.send(std::string(7 << 20, 'a'));
     EXPECT_EQ(client.error_code(), -32600);
 }
 

@@ -88,7 +88,7 @@ TEST_F(OnlineTest, WhatCannotBePushedIsSaidBefore) {
     EXPECT_TRUE(complained("cannot read /no/such/file"));
     EXPECT_EQ(run({"push", file("\xff\xfe")}), cli::kNegative);
     EXPECT_TRUE(complained("not UTF-8"));
-    EXPECT_EQ(run({"push", file(std::string((1 << 20) + 1, 'a'))}), cli::kNegative);
+    EXPECT_EQ(run({"push", file(std::string((4 << 20) + 1, 'a'))}), cli::kNegative);
     EXPECT_TRUE(complained("larger than"));
     EXPECT_EQ(run({"push"}), cli::kUsage);
     EXPECT_EQ(run({"push", "a", "b"}), cli::kUsage);

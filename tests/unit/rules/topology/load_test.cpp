@@ -294,8 +294,8 @@ TEST(Load, FilesThatCannotBeRead) {
     EXPECT_NE(message("/dev/zero").find("this is not a file"), std::string::npos);
     const auto large = std::filesystem::temp_directory_path() /
                        ("portcullis-large-" + std::to_string(::getpid()) + ".yaml");
-    std::ofstream(large) << std::string(2 * 1024 * 1024, ' ');
-    EXPECT_NE(message(large).find("larger than 1 MiB"), std::string::npos);
+    std::ofstream(large) << std::string(5 * 1024 * 1024, ' ');
+    EXPECT_NE(message(large).find("larger than 4 MiB"), std::string::npos);
     std::filesystem::remove(large);
 }
 

@@ -114,7 +114,7 @@ TEST(Yaml, BillionLaughsAreRefusedFast) {
 TEST(Yaml, Size) {
     const std::string fits = "a: " + std::string(kLargestFile - 4, 'x') + "\n";
     EXPECT_EQ(complaint(fits), "");
-    EXPECT_EQ(complaint(fits + "\n"), "the file is larger than 1 MiB");
+    EXPECT_EQ(complaint(fits + "\n"), "the file is larger than 4 MiB");
 }
 
 TEST(Yaml, OtherEncodingsAreRefused) {
