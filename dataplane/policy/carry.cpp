@@ -4,12 +4,12 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "dataplane/policy/rule_match.h"
+
 namespace portcullis::dataplane {
 namespace {
 
 using policy::Policy;
-using policy::PortRange;
-using policy::Prefix;
 using policy::Rule;
 using policy::Service;
 
@@ -21,36 +21,12 @@ bool same_service(const Service& a, const Service& b) {
 
 // Same packets, same effect. Provenance (rows, reason) is for people.
 bool same_rule(const Policy& before, const Rule& a, const Policy& now, const Rule& b) {
-    if (a.id != b.id || a.origin != b.origin || a.action != b.action ||
-        a.transport != b.transport || a.family != b.family || a.from != b.from || a.to != b.to ||
-        a.sources != b.sources || a.destinations != b.destinations ||
-        a.covers_own != b.covers_own || a.source_ports != b.source_ports ||
-        a.destination_ports != b.destination_ports || a.nat != b.nat || a.av_path != b.av_path ||
-        a.idle_seconds != b.idle_seconds)
+    if (a.id != b.id || a.origin != b.origin || a.action != b.action || a.nat != b.nat ||
+        a.av_path != b.av_path || a.idle_seconds != b.idle_seconds || !same_match(a, b))
         return false;
     if ((a.service == policy::kNoService) != (b.service == policy::kNoService)) return false;
     return a.service == policy::kNoService ||
            same_service(before.services[a.service], now.services[b.service]);
-}
-
-bool overlap(const PortRange& a, const PortRange& b) {
-    return a.first <= b.last && b.first <= a.last;
-}
-
-// Empty means every member of the zone.
-bool overlap(const std::vector<Prefix>& a, const std::vector<Prefix>& b) {
-    if (a.empty() || b.empty()) return true;
-    return std::ranges::any_of(a, [&](const Prefix& x) {
-        return std::ranges::any_of(b,
-                                   [&](const Prefix& y) { return x.contains(y) || y.contains(x); });
-    });
-}
-
-bool may_overlap(const Rule& a, const Rule& b) {
-    return a.transport == b.transport && a.family == b.family && a.from == b.from && a.to == b.to &&
-           overlap(a.source_ports, b.source_ports) &&
-           overlap(a.destination_ports, b.destination_ports) && overlap(a.sources, b.sources) &&
-           overlap(a.destinations, b.destinations);
 }
 
 // For each new rule the equal old one, or kNew.
@@ -73,16 +49,26 @@ std::vector<std::uint32_t> carry_rules(const Policy& before, const Policy& now) 
     std::vector<std::uint32_t> carry(before.rules.size(), kJudgeAgain);
     if (before.interfaces != now.interfaces || before.addresses != now.addresses) return carry;
     const auto equal = equal_rules(before, now);
+    // A rule that now comes earlier and did not then may take packets from a later one. Rules that came
+    // earlier then did not decide the packets that the later one decided, so losing them is harmless.
+    const auto may_take = [&](std::uint32_t earlier, std::uint32_t later) {
+        const bool was_before = equal[earlier] != kNew && equal[earlier] < equal[later];
+        return !was_before && may_overlap(now.rules[earlier], now.rules[later]);
+    };
+    // Among rules that kept their order only new ones have to be looked at.
+    std::vector<std::uint32_t> fresh;
+    std::uint32_t highest = 0;  // of `equal` so far
     for (std::uint32_t i = 0; i < now.rules.size(); ++i) {
-        if (equal[i] == kNew) continue;
-        // A rule that now comes earlier and did not then may take packets from this one. Rules that
-        // came earlier then did not decide the packets this one decided, so losing them is
-        // harmless.
-        bool first = true;
-        for (std::uint32_t j = 0; j < i && first; ++j) {
-            const bool was_before = equal[j] != kNew && equal[j] < equal[i];
-            first = was_before || !may_overlap(now.rules[j], now.rules[i]);
+        if (equal[i] == kNew) {
+            fresh.push_back(i);
+            continue;
         }
+        bool first = true;
+        if (equal[i] < highest)
+            for (std::uint32_t j = 0; j < i && first; ++j) first = !may_take(j, i);
+        else
+            first = std::ranges::none_of(fresh, [&](std::uint32_t j) { return may_take(j, i); });
+        highest = std::max(highest, equal[i]);
         if (first) carry[equal[i]] = i;
     }
     return carry;

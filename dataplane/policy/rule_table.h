@@ -1,4 +1,4 @@
-// The rules that packets entering by one interface can match, of one family, as an rte_acl context.
+// The rules that packets entering by one interface can match, of one family, as rte_acl contexts.
 //
 // rte_acl wants the first field to be one byte and the rest in groups of four, so everything that
 // is neither an address nor a port is folded into one *class byte*: source zone, destination zone,
@@ -9,12 +9,18 @@
 //          1     |     4 or 16    |       4 or 16       |      2      |        2
 //
 // A rule becomes one entry for each pair of a source and a destination prefix; its priority is its
-// place in the policy and its userdata the index + 1 (0 means that nothing matched).
+// place and its userdata leads to its index in the policy.
+//
+// Building a context of 10,000 rules takes most of a second, so a table goes on using the one that the
+// table before it had (RuleContext, shared), where few of its rules have changed, and puts the rest
+// into a small context of its own beside it (rule_match.h says which rules those are, and why the two
+// together give the same answer).
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <tl/expected.hpp>
 #include <vector>
 
@@ -36,23 +42,56 @@ struct RuleQuery {
 };
 static_assert(sizeof(RuleQuery) == 40);
 
-class RuleTable {
+// A list of rules in the form that rte_acl searches. Never changes; tables of several generations
+// may share it.
+class RuleContext {
   public:
-    // Loader thread. `rules` are indexes into policy.rules, ascending, not empty, all of `family`;
-    // no other context of the process may have `name`.
-    static tl::expected<std::unique_ptr<RuleTable>, std::string> build(
-        const policy::Policy& policy, const std::vector<std::uint32_t>& rules, Family family,
-        const std::string& name);
-    ~RuleTable();
-    RuleTable(const RuleTable&) = delete;
-    RuleTable& operator=(const RuleTable&) = delete;
+    // Of rules of one family, the first of which wins; not empty. No other context of the process may
+    // have `name`.
+    static tl::expected<std::shared_ptr<const RuleContext>, std::string> build(
+        std::vector<policy::Rule> rules, const std::string& name);
+    ~RuleContext();
+    RuleContext(const RuleContext&) = delete;
+    RuleContext& operator=(const RuleContext&) = delete;
 
-    // Poll path. results[i]: index of the first rule that matches + 1, or 0.
+    const std::vector<policy::Rule>& rules() const { return rules_; }
+    // Poll path. results[i]: place of the first rule that matches + 1, or 0.
     void classify(const std::uint8_t** queries, unsigned count, std::uint32_t* results) const;
 
   private:
-    explicit RuleTable(rte_acl_ctx* context) : context_(context) {}
+    RuleContext(rte_acl_ctx* context, std::vector<policy::Rule> rules)
+        : context_(context), rules_(std::move(rules)) {}
     rte_acl_ctx* context_;
+    std::vector<policy::Rule> rules_;
+};
+
+class RuleTable {
+  public:
+    // Loader thread. `rules` are indexes into policy.rules, ascending, not empty, all of `family`.
+    // `previous` (may be null) is a table of the same zones and family to go on from. A new
+    // context is called `name`, as nothing else in the process may be.
+    static tl::expected<std::shared_ptr<const RuleTable>, std::string> build(
+        const policy::Policy& policy, const std::vector<std::uint32_t>& rules, Family family,
+        const RuleTable* previous, const std::string& name);
+
+    // Poll path. count <= 64. results[i]: index of the first rule that matches + 1, or 0.
+    void classify(const std::uint8_t** queries, unsigned count, std::uint32_t* results) const;
+
+    // Whether a context was built for all rules, and how many rules stand beside the shared one.
+    bool shares(const RuleTable& other) const { return base_.context == other.base_.context; }
+    std::size_t beside() const { return overlay_.context ? overlay_.context->rules().size() : 0; }
+
+  private:
+    struct Part {
+        std::shared_ptr<const RuleContext> context;  // null: no rules
+        // [place in the context + 1]: index in the policy + 1; 0 where nothing matched or the rule is
+        // no longer that one.
+        std::vector<std::uint32_t> index;
+    };
+    RuleTable() = default;
+
+    Part base_;
+    Part overlay_;
 };
 
 }  // namespace portcullis::dataplane

@@ -1,4 +1,4 @@
-// A loaded policy in the form the poll path reads: rte_acl contexts for each ingress interface and
+// A loaded policy in the form the poll path reads: rte_acl contexts for each set of ingress zones and
 // family, prefix tables for classes and routes, services with live nodes.
 //
 // Built by the loader thread from a policy::Policy, then read by every worker, written by none. The
@@ -73,6 +73,10 @@ class RuntimePolicy {
     bool is_service_port(const IpAddress& vip, std::uint8_t protocol, std::uint16_t port) const;
     RouteResult route(const IpAddress& destination) const;
 
+    // null: no rule.
+    const RuleTable* rules_of(std::uint16_t interface, bool v4) const {
+        return rule_tables_[interface * 2U + (v4 ? 0U : 1U)].get();
+    }
     // Judges up to 64 first packets: anti-spoofing, then rte_acl, in the same order as
     // policy::match. Entries whose bit in `wanted` is 0 are left untouched.
     void judge(const FlowKey* keys, unsigned count, std::uint64_t wanted, Judgement* out) const;
@@ -135,14 +139,12 @@ class RuntimePolicy {
     void index_addresses();
     void index_routes();
     void index_services(const RuntimePolicy* previous, std::uint64_t rendezvous_key);
-    std::optional<std::string> index_rules();
+    std::optional<std::string> index_rules(const RuntimePolicy* previous);
+    const RuleTable* table_of(policy::ZoneSet zones, Family family) const;
     void index_carry(const RuntimePolicy* previous);
 
     const AddressInfo& info(const IpAddress& address) const {
         return infos_[classes_.find(address)];
-    }
-    const RuleTable* rules_of(std::uint16_t interface, bool v4) const {
-        return rule_tables_[interface * 2U + (v4 ? 0U : 1U)].get();
     }
     std::optional<DropReason> source_refused(std::uint16_t interface,
                                              const policy::AddressClass& source) const;
@@ -161,8 +163,8 @@ class RuntimePolicy {
     std::vector<RouteEntry> route_entries_;
     std::unordered_set<ServicePort, ServicePortHash> service_ports_;
     std::vector<Liveness> liveness_;  // [service]
-    std::vector<std::unique_ptr<RuleTable>>
-        rule_tables_;  // [interface * 2 + is IPv6], null: no rule
+    // [interface * 2 + is IPv6], null: no rule. Interfaces of the same zones share a table.
+    std::vector<std::shared_ptr<const RuleTable>> rule_tables_;
 
     std::uint32_t carry_from_ = kNoGeneration;
     std::vector<std::uint32_t> carry_;  // [old rule]

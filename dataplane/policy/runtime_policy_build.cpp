@@ -56,7 +56,7 @@ tl::expected<std::unique_ptr<RuntimePolicy>, std::string> RuntimePolicy::build(
     runtime->index_addresses();
     runtime->index_routes();
     runtime->index_services(previous, rendezvous_key);
-    if (auto error = runtime->index_rules()) return tl::unexpected(std::move(*error));
+    if (auto error = runtime->index_rules(previous)) return tl::unexpected(std::move(*error));
     runtime->index_carry(previous);
     return runtime;
 }
@@ -156,18 +156,34 @@ void RuntimePolicy::index_services(const RuntimePolicy* previous, std::uint64_t 
     }
 }
 
-std::optional<std::string> RuntimePolicy::index_rules() {
+// The table of the interfaces that stand before these zones; null where there is none.
+const RuleTable* RuntimePolicy::table_of(policy::ZoneSet zones, Family family) const {
+    for (std::size_t i = 0; i < policy_.interfaces.size(); ++i)
+        if (policy_.interfaces[i].zones == zones)
+            return rules_of(static_cast<std::uint16_t>(i), family == Family::ipv4);
+    return nullptr;
+}
+
+std::optional<std::string> RuntimePolicy::index_rules(const RuntimePolicy* previous) {
     for (std::size_t i = 0; i < policy_.interfaces.size(); ++i) {
+        const policy::ZoneSet zones = policy_.interfaces[i].zones;
+        const auto twin = std::ranges::find(policy_.interfaces, zones, &policy::Interface::zones);
+        const auto first = static_cast<std::size_t>(twin - policy_.interfaces.begin());
         for (const Family family : {Family::ipv4, Family::ipv6}) {
+            if (first < i) {
+                rule_tables_.push_back(rule_tables_[first * 2 + (family == Family::ipv4 ? 0 : 1)]);
+                continue;
+            }
+            auto& table = rule_tables_.emplace_back();
             std::vector<std::uint32_t> rules;
             for (std::uint32_t r = 0; r < policy_.rules.size(); ++r)
-                if (policy_.rules[r].family == family &&
-                    policy_.interfaces[i].zones.contains(policy_.rules[r].from))
+                if (policy_.rules[r].family == family && zones.contains(policy_.rules[r].from))
                     rules.push_back(r);
-            std::unique_ptr<RuleTable>& table = rule_tables_.emplace_back();
             if (rules.empty()) continue;
-            auto built =
-                RuleTable::build(policy_, rules, family, table_name(generation_, i, family));
+            const RuleTable* before =
+                previous == nullptr ? nullptr : previous->table_of(zones, family);
+            auto built = RuleTable::build(policy_, rules, family, before,
+                                          table_name(generation_, i, family));
             if (!built) return std::move(built.error());
             table = std::move(*built);
         }

@@ -4,7 +4,8 @@
     text = many_rules(10_000, changed=10, seed=3)    # the same, but ten of the site rules have other ports
     text = many_rules(10_000, partner=True)          # the same, with one network of federated partners more
 
-The deployment is small (a scaled Edge with two nodes, IPv4 only, BASE_RULES rules); the rest are site rules
+The deployment is small (a scaled Edge with two nodes, IPv4 only, BASE_RULES rules; the addresses are those
+of the samples and of perf/traffic's scenarios, the devices `wan` and `dmz`); the rest are site rules
 as operators write them: hosts of the Internet that are blocked, networks that are blocked at one port,
 partners that reach a service, administrators that reach a node, hosts that a node may fetch from. Each is
 drawn from its own number, none covers another, and all are named, so that a rule keeps its id whatever
@@ -21,9 +22,9 @@ BASE = """\
 release: lync-2013
 interfaces:
   wan:   {device: wan,   addresses: 192.0.2.1/24,   zones: internet, gateway: 192.0.2.254}
-  dmz-x: {device: dmz-x, addresses: 203.0.113.1/25, zones: edge-external}
-  dmz-i: {device: dmz-i, addresses: 10.20.0.1/24,   zones: edge-internal}
-  lan:   {device: lan,   addresses: 10.30.0.1/16,   zones: corporate}
+  dmz-x: {device: dmz,   addresses: 203.0.113.1/25, zones: edge-external}
+  dmz-i: {device: dmz, vlan: 20, addresses: 10.20.0.1/24, zones: edge-internal}
+  lan:   {device: dmz, vlan: 30, addresses: 10.30.0.1/16, zones: corporate}
 features: [federation, web-conferencing]
 edge:
   vips: {access: 203.0.113.10, web-conferencing: 203.0.113.20, av: 203.0.113.30, internal: 10.20.0.10}

@@ -96,8 +96,8 @@ RuleIndex::RuleIndex(const Policy& policy) {
         for (const Name& name : *best) {
             bucket.named[name].push_back(i);
             if (name.kind == Kind::port) continue;
-            auto& lengths = name.kind == Kind::source ? bucket.source_lengths
-                                                      : bucket.destination_lengths;
+            auto& lengths =
+                name.kind == Kind::source ? bucket.source_lengths : bucket.destination_lengths;
             if (std::ranges::find(lengths, name.length) == lengths.end())
                 lengths.push_back(name.length);
         }
@@ -114,9 +114,8 @@ policy::Witness Decider::decide(const FirstPacket& packet) const {
     const auto destination = classify(policy_, packet.destination);
     // A bogon has no zone; no rule covers it.
     const auto rule = index_.first_for(
-        packet, source.zone, destination.zone, policy::kNoRule, [&](std::uint32_t i) {
-            return covers(policy_.rules[i], packet, source, destination);
-        });
+        packet, source.zone, destination.zone, policy::kNoRule,
+        [&](std::uint32_t i) { return covers(policy_.rules[i], packet, source, destination); });
     if (!rule) return out;
     out.allow = policy_.rules[*rule].action == policy::Action::allow;
     out.rule = *rule;

@@ -4,9 +4,11 @@
 // policy, so each rule has at least one, and the edges of each port range, address list and address
 // class have one on either side.
 #include <algorithm>
-#include <optional>
+#include <array>
 #include <map>
-#include <string>
+#include <optional>
+#include <string_view>
+#include <tuple>
 #include <unordered_set>
 #include <utility>
 
@@ -94,6 +96,7 @@ class WitnessMaker {
     explicit WitnessMaker(Policy& policy) : policy_(policy), hosts_(policy), decider_(policy) {}
 
     void run() {
+        seen_.reserve(4 * policy_.rules.size());
         const std::size_t each =
             policy_.rules.empty()
                 ? 0
@@ -236,28 +239,38 @@ class WitnessMaker {
     }
 
     void add(const FirstPacket& packet) {
-        if (policy_.witnesses.size() < kMaxWitnesses && seen_.insert(as_bytes(packet)).second)
+        if (policy_.witnesses.size() < kMaxWitnesses && seen_.insert(packet).second)
             policy_.witnesses.push_back(decider_.decide(packet));
     }
 
-    static std::string as_bytes(const FirstPacket& packet) {
-        std::string bytes;
-        const auto append = [&](const auto& value) {
-            bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
-        };
-        append(packet.source.bytes());
-        append(packet.destination.bytes());
-        append(packet.interface);
-        append(packet.source_port);
-        append(packet.destination_port);
-        append(packet.transport);
-        return bytes;
-    }
+    struct SamePacket {
+        static auto fields(const FirstPacket& packet) {
+            return std::tie(packet.interface, packet.transport, packet.source, packet.destination,
+                            packet.source_port, packet.destination_port);
+        }
+        bool operator()(const FirstPacket& a, const FirstPacket& b) const {
+            return fields(a) == fields(b);
+        }
+    };
+    struct PacketHash {
+        std::size_t operator()(const FirstPacket& packet) const {
+            std::array<std::uint8_t, 32> addresses;
+            const auto& source = packet.source.bytes();
+            std::ranges::copy(packet.destination.bytes(),
+                              std::ranges::copy(source, addresses.begin()).out);
+            const std::string_view bytes(reinterpret_cast<const char*>(addresses.data()),
+                                         addresses.size());
+            const std::size_t rest =
+                std::size_t{packet.source_port} << 32 | std::size_t{packet.destination_port} << 16 |
+                static_cast<std::size_t>(packet.transport) << 8 | (packet.interface & 0xff);
+            return std::hash<std::string_view>{}(bytes) ^ rest * 0x9e3779b97f4a7c15;
+        }
+    };
 
     Policy& policy_;
     Hosts hosts_;
     Decider decider_;
-    std::unordered_set<std::string> seen_;  // packets, as bytes
+    std::unordered_set<FirstPacket, PacketHash, SamePacket> seen_;
     std::map<std::pair<Zone, Family>, std::optional<std::optional<FirstPacket>>> open_;
 };
 

@@ -48,8 +48,8 @@ class Parser {
   public:
     explicit Parser(std::string_view text) {
         if (yaml_parser_initialize(&parser_) == 0) throw std::bad_alloc();
-        yaml_parser_set_input_string(
-            &parser_, reinterpret_cast<const unsigned char*>(text.data()), text.size());
+        yaml_parser_set_input_string(&parser_, reinterpret_cast<const unsigned char*>(text.data()),
+                                     text.size());
         yaml_parser_set_encoding(&parser_, YAML_UTF8_ENCODING);
     }
     ~Parser() { yaml_parser_delete(&parser_); }

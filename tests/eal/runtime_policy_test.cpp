@@ -238,6 +238,105 @@ TEST(RuntimePolicy, ManyLiveGenerationsKeepTheirOwnTables) {
     EXPECT_TRUE(judged.allow);
 }
 
+// A policy of many narrow site rules before those of the small one.
+Policy many_rules(unsigned count) {
+    Policy policy = test::small_policy();
+    std::vector<policy::Rule> rules;
+    for (unsigned i = 0; i < count; ++i) {
+        policy::Rule& rule = rules.emplace_back();
+        rule.id = "site." + std::to_string(i);
+        rule.origin = policy::Origin::site;
+        rule.action = policy::Action::deny;
+        rule.transport = i % 3 == 0 ? policy::Transport::udp : policy::Transport::tcp;
+        rule.family = policy::Family::ipv4;
+        rule.from = policy::Zone::internet;
+        rule.to = policy::Zone::edge_external;
+        rule.covers_own = true;
+        rule.sources = {policy::Prefix::make(policy::IpAddress::from_v4(0x08000000 + i * 128), 26)};
+        rule.destination_ports = {static_cast<std::uint16_t>(i % 7 * 100),
+                                  static_cast<std::uint16_t>(i % 7 * 100 + 443)};
+    }
+    policy.rules.insert(policy.rules.begin(), rules.begin(), rules.end());
+    return policy;
+}
+
+unsigned wrong_verdicts(const Policy& policy, const RuntimePolicy& runtime, unsigned seed) {
+    std::mt19937_64 random(seed);
+    unsigned wrong = 0;
+    for (unsigned i = 0; i < 3000; ++i) {
+        FirstPacket packet;
+        packet.transport = i % 3 == 0 ? policy::Transport::udp : policy::Transport::tcp;
+        packet.source = policy::IpAddress::from_v4(
+            static_cast<std::uint32_t>(0x08000000 + random() % (1200 * 128)));
+        const auto& services = policy.services;
+        packet.destination = services[random() % services.size()].vip;
+        if (!packet.destination.is_v4()) continue;
+        packet.destination_port = static_cast<std::uint16_t>(random() % 1200);
+        if (i % 2 == 0) packet.destination_port = 443;
+        const FlowKey key = key_of(packet);
+        Judgement judged;
+        runtime.judge(&key, 1, 1, &judged);
+        const auto expected = policy::match(policy, packet);
+        wrong += judged.rule != expected.rule || judged.allow != expected.allow ? 1 : 0;
+    }
+    return wrong;
+}
+
+TEST(RuntimePolicy, FewChangesAreSearchedBesideTheTableBefore) {
+    Policy policy = many_rules(1000);
+    std::shared_ptr<const RuntimePolicy> before = build(policy, 1);
+    const auto origin = before;
+    const RuleTable* first = origin->rules_of(0, true);
+    ASSERT_NE(first, nullptr);
+    std::mt19937_64 random(7);
+    bool rebuilt = false;
+    unsigned shared = 0;
+    for (std::uint32_t generation = 2; generation < 40 && !rebuilt; ++generation) {
+        auto at = policy.rules.begin() + static_cast<std::ptrdiff_t>(random() % 900);
+        switch (generation % 4) {
+            case 0:
+                at->sources.clear();  // wide, so that it hides others when it goes
+                at->destination_ports = {5, 5};
+                break;
+            case 1:
+                policy.rules.erase(at);
+                break;
+            case 2: {
+                policy::Rule added = *at;
+                added.id += "." + std::to_string(generation);
+                added.action = policy::Action::allow;
+                added.covers_own = false;
+                policy.rules.insert(policy.rules.begin(), added);
+                break;
+            }
+            default:
+                std::swap(*at, *(at + 1));
+        }
+        std::shared_ptr<const RuntimePolicy> now = build(policy, generation, before.get());
+        const RuleTable* table = now->rules_of(0, true);
+        ASSERT_NE(table, nullptr);
+        EXPECT_EQ(wrong_verdicts(policy, *now, generation), 0U) << "generation " << generation;
+        rebuilt = !table->shares(*first);
+        shared += rebuilt ? 0 : 1;
+        if (!rebuilt) {
+            EXPECT_GT(table->beside(), 0U);
+        }
+        before = now;
+    }
+    EXPECT_GT(shared, 10U);
+    // The same rules need nothing else.
+    const auto same = build(policy, 50, before.get());
+    EXPECT_TRUE(same->rules_of(0, true)->shares(*before->rules_of(0, true)));
+    EXPECT_EQ(wrong_verdicts(policy, *same, 50), 0U);
+    // Too many changes: everything anew, nothing beside.
+    Policy other = many_rules(1200);
+    for (policy::Rule& rule : other.rules)
+        if (rule.origin == policy::Origin::site) rule.source_ports = {1, 65535};
+    const auto anew = build(other, 51, same.get());
+    EXPECT_FALSE(anew->rules_of(0, true)->shares(*same->rules_of(0, true)));
+    EXPECT_EQ(anew->rules_of(0, true)->beside(), 0U);
+}
+
 TEST(Nodes, DeadOnesAreNotChosenAndOthersStay) {
     const auto runtime = build(test::small_policy());
     std::map<std::uint32_t, std::uint32_t> chosen;
