@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -86,22 +87,30 @@ OrSentence<std::optional<ImageBytes>> read_image_file(const std::string& path) {
 
 std::optional<std::string> replay_witnesses(const RuntimePolicy& runtime) {
     const policy::Policy& policy = runtime.policy();
-    for (std::size_t i = 0; i < policy.witnesses.size(); ++i) {
-        const policy::Witness& witness = policy.witnesses[i];
-        FlowKey key;
-        key.source = witness.source;
-        key.destination = witness.destination;
-        key.source_port = witness.source_port;
-        key.destination_port = witness.destination_port;
-        key.interface = static_cast<std::uint16_t>(witness.interface);
-        key.protocol = static_cast<std::uint8_t>(witness.transport);
-        Judgement judged;
-        runtime.judge(&key, 1, 1, &judged);
-        if (judged.allow == witness.allow && judged.rule == witness.rule) continue;
-        return "witness " + std::to_string(i) + " (" + describe(policy, witness) + ") is to be " +
-               describe(policy, witness.allow, witness.rule) + " and was " +
-               describe(policy, judged.allow, judged.rule) +
-               (judged.allow ? "" : " (" + std::string(to_string(judged.reason)) + ")");
+    const auto& witnesses = policy.witnesses;
+    constexpr std::size_t kTogether = 64;
+    FlowKey keys[kTogether];
+    Judgement judged[kTogether];
+    for (std::size_t first = 0; first < witnesses.size(); first += kTogether) {
+        const std::size_t count = std::min(kTogether, witnesses.size() - first);
+        for (std::size_t i = 0; i < count; ++i) {
+            const policy::Witness& witness = witnesses[first + i];
+            keys[i].source = witness.source;
+            keys[i].destination = witness.destination;
+            keys[i].source_port = witness.source_port;
+            keys[i].destination_port = witness.destination_port;
+            keys[i].interface = static_cast<std::uint16_t>(witness.interface);
+            keys[i].protocol = static_cast<std::uint8_t>(witness.transport);
+        }
+        runtime.judge(keys, static_cast<unsigned>(count), ~std::uint64_t{0}, judged);
+        for (std::size_t i = 0; i < count; ++i) {
+            const policy::Witness& witness = witnesses[first + i];
+            if (judged[i].allow == witness.allow && judged[i].rule == witness.rule) continue;
+            return "witness " + std::to_string(first + i) + " (" + describe(policy, witness) +
+                   ") is to be " + describe(policy, witness.allow, witness.rule) + " and was " +
+                   describe(policy, judged[i].allow, judged[i].rule) +
+                   (judged[i].allow ? "" : " (" + std::string(to_string(judged[i].reason)) + ")");
+        }
     }
     return std::nullopt;
 }
