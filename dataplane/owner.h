@@ -12,11 +12,11 @@
 // then started anew there if the policy still allows it.
 #pragma once
 
-#include <bit>
 #include <cstdint>
 
 #include "dataplane/packet.h"
 #include "dataplane/session/sessions.h"
+#include "nic/toeplitz.h"
 #include "rules/policy/policy.h"
 
 namespace portcullis::dataplane {
@@ -29,18 +29,10 @@ constexpr unsigned distance_from_outside(const policy::AddressClass& address) {
     return address.zone == policy::Zone::corporate ? 1 : 2;
 }
 
-// Spreads one address over the workers; every bit of it counts.
+// Spreads one address over the workers by the hash that network cards use, so that a card can bring
+// a packet to its owner's queue by itself (nic/toeplitz.h).
 inline unsigned worker_of(const IpAddress& anchor, unsigned workers) {
-    struct Halves {
-        std::uint64_t high, low;
-    };
-    const auto halves = std::bit_cast<Halves>(anchor.bytes());
-    std::uint64_t h = halves.high * 0x9e3779b97f4a7c15 ^ halves.low;
-    h ^= h >> 32;
-    h *= 0xd6e8feb86659fd93;
-    h ^= h >> 32;
-    h *= 0xd6e8feb86659fd93;
-    return static_cast<unsigned>((h >> 32) * workers >> 32);
+    return nic::worker_of_bucket(nic::bucket_of(anchor.bytes()), workers);
 }
 
 // `key` is the packet's, or for an ICMP error the reversed quote. Policy: RuntimePolicy, or a

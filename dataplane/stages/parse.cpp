@@ -60,6 +60,8 @@ Parsed parse_ethernet(const rte_mbuf& mbuf, const MacAddress& own, Headers& pack
     const bool source_is_group = (frame[6] & 1) != 0;
     if (source_is_group) return Parsed::drop(DropReason::bad_ethernet);
     packet.to_group = (frame[0] & 1) != 0;
+    packet.ip_checksum_good =
+        (mbuf.ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
     const bool for_us = packet.to_group ? is_broadcast(frame) || is_nd_group(frame)
                                         : std::memcmp(frame, own.data(), own.size()) == 0;
     if (!for_us) return Parsed::drop(DropReason::not_for_us);

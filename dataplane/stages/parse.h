@@ -34,7 +34,8 @@ struct Headers {
     PacketView& view;
     FlowKey& key;
     PacketKind& kind;
-    bool to_group = false;  // the destination MAC is broadcast or multicast
+    bool to_group = false;          // the destination MAC is broadcast or multicast
+    bool ip_checksum_good = false;  // the device has verified the IPv4 header's
     std::uint16_t ethertype = 0;
     std::uint16_t l3_space = 0;  // bytes of the frame from view.l3
 };

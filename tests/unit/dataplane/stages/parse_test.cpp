@@ -185,6 +185,22 @@ TEST(Parse, Arp) {
     EXPECT_EQ(with([](Bytes& b) { b[7] = 0; }), "bad-arp");
 }
 
+// The checksum is the device's work where it says so. Its bad word only means a second look.
+TEST(Parse, IPv4ChecksumByTheDevice) {
+    TestPacket broken = syn();
+    broken.bytes[10] ^= 1;
+    const auto with = [](const TestPacket& packet, std::uint64_t flags) {
+        HandMadeMbuf buffer(framed(packet));
+        buffer.mbuf().ol_flags = flags;
+        return describe(parse_frame(buffer).parsed);
+    };
+    EXPECT_EQ(with(broken, RTE_MBUF_F_RX_IP_CKSUM_GOOD), "pass");
+    EXPECT_EQ(with(broken, RTE_MBUF_F_RX_IP_CKSUM_UNKNOWN), "bad-ip-checksum");
+    EXPECT_EQ(with(broken, RTE_MBUF_F_RX_IP_CKSUM_BAD), "bad-ip-checksum");
+    EXPECT_EQ(with(broken, RTE_MBUF_F_RX_IP_CKSUM_NONE), "bad-ip-checksum");
+    EXPECT_EQ(with(syn(), RTE_MBUF_F_RX_IP_CKSUM_BAD), "pass");
+}
+
 TEST(Parse, MalformedIpv4) {
     EXPECT_EQ(outcome(framed(syn(), [](Bytes& b) { b.resize(19); })), "bad-ip-header");
     EXPECT_EQ(outcome(framed(syn(), [](Bytes& b) { b.clear(); })), "bad-ip-header");
