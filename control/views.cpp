@@ -121,8 +121,12 @@ Json interface_view(const peer::InterfaceRecord& record) {
     for (unsigned i = 0; i < kZoneCount; ++i)
         if (set.contains(static_cast<Zone>(i)))
             zones.push_back(policy::to_string(static_cast<Zone>(i)));
+    const auto queues = std::min<std::size_t>(record.rx_queues, peer::kMaxWorkers);
     return {{"name", text_of(record.name)},
             {"device", text_of(record.device)},
+            {"driver", text_of(record.driver)},
+            {"steering", text_of(record.steering)},
+            {"queue_rx", std::vector<std::uint64_t>(record.queue_rx, record.queue_rx + queues)},
             {"vlan", record.vlan},
             {"mac", mac_text(record.mac)},
             {"mtu", record.mtu},

@@ -74,6 +74,8 @@ struct alignas(64) Counters {
     PORTCULLIS_COUNTERS(X)
 #undef X
     std::array<Counter, kDropReasonCount> drops;
+    // A worker's: `rx` by device, each by the one queue of it that this worker reads.
+    std::array<Counter, kMaxDevices> device_rx;
 
     void drop(DropReason reason, std::uint64_t n = 1) {
         drops[static_cast<unsigned>(reason)].add(n);

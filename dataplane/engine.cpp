@@ -56,15 +56,15 @@ Engine::Step Engine::make_pools(const Config& config) {
         main_packets += device.tx_descriptors;  // worker 0 sends for main
         largest = std::max(largest, device.mtu);
     }
-    const auto make = [&](const std::string& name, unsigned count) {
-        return nic::make_pool(name, count, kMbufPrivateBytes, largest + kEthernetAndTag);
+    const auto make = [&](const std::string& name, unsigned count, unsigned lcore) {
+        return nic::make_pool(name, count, kMbufPrivateBytes, largest + kEthernetAndTag, lcore);
     };
     for (unsigned worker = 0; worker < config.workers; ++worker) {
-        auto pool = make("pc_pool_" + std::to_string(worker), packets);
+        auto pool = make("pc_pool_" + std::to_string(worker), packets, worker + 1);
         if (!pool) return tl::unexpected(std::move(pool.error()));
         pools_.push_back(*pool);
     }
-    auto pool = make("pc_pool_main", main_packets);
+    auto pool = make("pc_pool_main", main_packets, 0);
     if (!pool) return tl::unexpected(std::move(pool.error()));
     main_pool_ = *pool;
     return {};

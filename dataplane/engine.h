@@ -37,6 +37,7 @@ class Engine {
     void stop(Counters& main);
 
     const std::vector<nic::Device>& devices() const { return devices_; }
+    std::vector<nic::Device>& devices() { return devices_; }
     const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
     const Clock& clock() const { return clock_; }
     NeighbourTable& neighbours() { return neighbours_; }

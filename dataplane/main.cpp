@@ -20,6 +20,7 @@
 #include "dataplane/keys.h"
 #include "dataplane/main_thread.h"
 #include "dataplane/privileges.h"
+#include "nic/drivers.h"
 #include "nic/eal.h"
 #include "nic/log.h"
 #include "nic/machine.h"
@@ -87,6 +88,25 @@ tl::expected<ListeningSocket, std::string> open_socket(const Config& config,
                                  control ? std::optional(control->gid) : std::nullopt);
 }
 
+void report(const nic::Device& device, const nic::DeviceConfig& config) {
+    spdlog::info(
+        "device {}: {}, {} of {} RX queues with {} descriptors, {} TX queues with {}, {}, MTU {}, "
+        "IP checksums {}, VLAN tags {}, multicast {}, link {}",
+        device.name, device.driver, device.rx_queues, device.most_rx_queues, device.rx_descriptors,
+        device.tx_queues, device.tx_descriptors, nic::describe(device), device.mtu,
+        device.checks_ip_checksum ? "by the device" : "in software",
+        device.strips_vlan ? "taken off by the device" : "in software",
+        device.multicast == nic::Multicast::groups ? "by group"
+        : device.multicast == nic::Multicast::all  ? "all"
+                                                   : "all (promiscuous)",
+        nic::link_of(device).up ? "up" : "down");
+    for (const std::string& warning : device.warnings)
+        spdlog::warn("device {}: {}", device.name, warning);
+    if (!config.pci.empty() && nic::facts_of(device.driver) == nullptr)
+        spdlog::info("device {}: {} is no driver that we have looked at: used as it reports itself",
+                     device.name, device.driver);
+}
+
 // What can fail without DPDK comes first: its mistakes are found at once and leave nothing behind.
 int serve(const Config& config) {
     const FileDescriptor signals = take_signals();
@@ -101,10 +121,8 @@ int serve(const Config& config) {
     } const stop_eal;  // before the engine, so that it is the last to go
     auto engine = Engine::start(config, *rendezvous_key);
     if (!engine) return fail(engine.error());
-    for (const nic::Device& device : (*engine)->devices())
-        spdlog::info("device {}: {}, {} RX and {} TX queues, RSS {}, MTU {}, link {}", device.name,
-                     device.driver, device.rx_queues, device.tx_queues, device.rss ? "on" : "off",
-                     device.mtu, nic::link_of(device).up ? "up" : "down");
+    for (std::size_t i = 0; i < config.devices.size(); ++i)
+        report((*engine)->devices()[i], config.devices[i]);
 
     EventLoop loop;
     MainThread main(config, **engine, loop);

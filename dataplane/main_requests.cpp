@@ -228,6 +228,11 @@ std::vector<peer::InterfaceRecord> MainThread::interfaces() const {
         record.rx_bytes = counts.rx_bytes;
         record.tx_bytes = counts.tx_bytes;
         record.rx_missed = counts.rx_missed;
+        set_text(record.driver, device.driver);
+        set_text(record.steering, steering_.text(at));
+        record.rx_queues = device.rx_queues;
+        for (std::size_t i = 0; i < std::min<std::size_t>(device.rx_queues, peer::kMaxWorkers); ++i)
+            record.queue_rx[i] = engine_.workers()[i]->counters().device_rx[at].get();
     };
     if (loaded_.active == nullptr) {
         for (std::uint16_t i = 0; i < engine_.devices().size(); ++i) add(i, nullptr);

@@ -19,7 +19,7 @@
 
 #include "dataplane/packet_note.h"
 #include "dataplane/session/session.h"
-#include "rules/peer/messages.h"
+#include "rules/peer/neighbour_state.h"
 #include "rules/policy/address.h"
 
 namespace portcullis::dataplane {

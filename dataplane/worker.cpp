@@ -179,6 +179,7 @@ unsigned Worker::Impl::poll_devices() {
             burst.ingress[i] = {device.device, 0};
         }
         counters.rx.add(n);
+        counters.device_rx[device.device].add(n);
         process(n);
         moved += n;
     }

@@ -1,22 +1,21 @@
 #include "nic/device.h"
 
-#include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 
 #include <algorithm>
 #include <cstring>
-#include <optional>
 
+#include "nic/drivers.h"
 #include "nic/log.h"
-#include "nic/machine.h"
+#include "nic/probe.h"
 
 namespace portcullis::nic {
 namespace {
 
-// Both directions of a flow give the same hash with this key (Woo and Park, "Scalable TCP Session
-// Monitoring with Symmetric Receive-side Scaling", 2012).
-constexpr std::uint8_t kSymmetricKeyByte[2] = {0x6d, 0x5a};
+// Ethernet header, two tags and the checksum behind: what drivers count on top of the MTU.
+constexpr unsigned kFrameOverhead = 14 + 2 * 4 + 4;
+constexpr Mac kAllNodes{0x33, 0x33, 0, 0, 0, 1};  // RFC 4291 section 2.7.1, RFC 2464 section 7
 
 class Opener {
   public:
@@ -24,9 +23,16 @@ class Opener {
         : config_(config), pools_(pools), workers_(static_cast<unsigned>(pools.size())) {}
 
     tl::expected<Device, std::string> open() {
-        if (!probe() || !configure() || !set_up_queues() || !start())
+        device_.name = config_.name;
+        const auto port = probe(config_, workers_);
+        if (!port) return tl::unexpected("device " + config_.name + ": " + port.error());
+        device_.port_id = *port;
+        if (!ask() || !check_queues() || !check_mtu() || !configure() || !set_up_queues() ||
+            !start())
             return tl::unexpected("device " + config_.name + ": " + problem_);
-        return device_;
+        check_driver();
+        check_numa();
+        return std::move(device_);
     }
 
   private:
@@ -36,98 +42,74 @@ class Opener {
     }
     // What failed, and why: DPDK's own last complaint where it made one.
     bool fail_call(const std::string& what, int error) {
-        const std::string complaint = take_complaint();
-        return fail(what + ": " + (complaint.empty() ? rte_strerror(-error) : complaint));
+        return fail(what + ": " + complaint_or(error));
     }
 
-    // The argument `key` of a vdev, e.g. iface of "net_af_packet0,iface=wan".
-    static std::optional<std::string> argument(const std::string& vdev, const std::string& key) {
-        const auto at = vdev.find("," + key + "=");
-        if (at == std::string::npos) return std::nullopt;
-        const auto begin = at + key.size() + 2;
-        return vdev.substr(begin, vdev.find(',', begin) - begin);
-    }
-
-    bool check_vdev(std::string& vdev) {
-        const bool af_packet = vdev.starts_with("net_af_packet");
-        if (af_packet || vdev.starts_with("net_af_xdp")) {
-            const auto iface = argument(vdev, "iface");
-            if (!iface) return fail("`vdev` lacks iface=NAME, the interface to take over");
-            if (!interface_exists(*iface))
-                return fail("there is no interface " + *iface +
-                            " here (`ip link` lists them): create it or correct `vdev`");
-        }
-        // Each queue pair of af_packet is a socket of one fan-out: none may be left unread.
-        if (!af_packet) return true;
-        const auto pairs = argument(vdev, "qpairs");
-        if (!pairs) vdev += ",qpairs=" + std::to_string(workers_);
-        if (pairs && *pairs != std::to_string(workers_))
-            return fail("qpairs=" + *pairs + " but `workers` is " + std::to_string(workers_) +
-                        ": af_packet needs one queue pair for each worker");
-        return true;
-    }
-
-    bool check_pci() {
-        const auto driver = pci_driver(config_.pci);
-        if (!driver)
-            return fail("there is no PCI device " + config_.pci + " (`lspci -D` lists them)");
-        if (driver->starts_with("vfio") || driver->starts_with("uio") || *driver == "igb_uio" ||
-            *driver == "mlx5_core")
-            return true;
-        return fail("PCI device " + config_.pci + " is " +
-                    (driver->empty() ? "not bound" : "bound to " + *driver) +
-                    ": hand it over with `dpdk-devbind.py --bind=vfio-pci " + config_.pci + "`");
-    }
-
-    bool probe() {
-        take_complaint();
-        std::string name = config_.pci;
-        if (config_.pci.empty()) {
-            std::string vdev = config_.vdev;
-            if (!check_vdev(vdev)) return false;
-            name = vdev.substr(0, vdev.find(','));
-            if (const int error = rte_dev_probe(vdev.c_str()); error != 0)
-                return fail_call("cannot open `vdev = " + config_.vdev + "`", error);
-        } else if (!check_pci()) {
-            return false;
-        }
-        if (const int error = rte_eth_dev_get_port_by_name(name.c_str(), &device_.port_id);
-            error != 0)
-            return fail_call("no driver took " + name, error);
-        device_.name = config_.name;
+    bool ask() {
         if (const int error = rte_eth_dev_info_get(device_.port_id, &info_); error != 0)
             return fail_call("the driver gives no information", error);
         device_.driver = info_.driver_name;
+        facts_ = facts_of(device_.driver);
         return true;
     }
 
-    bool configure() {
+    bool check_queues() {
         if (info_.max_tx_queues < workers_)
             return fail("offers " + std::to_string(info_.max_tx_queues) +
                         " TX queues and each of " + std::to_string(workers_) +
                         " workers needs one: lower `workers`" +
                         (config_.pci.empty() ? " or give `vdev` more queues" : ""));
         device_.tx_queues = workers_;
+        device_.most_rx_queues = info_.max_rx_queues;
         device_.rx_queues = std::min<unsigned>(workers_, info_.max_rx_queues);
-        device_.mtu = config_.mtu;
-        if (config_.mtu < info_.min_mtu || config_.mtu > info_.max_mtu)
-            return fail("cannot carry `mtu = " + std::to_string(config_.mtu) + "`: it offers " +
-                        std::to_string(info_.min_mtu) + " to " + std::to_string(info_.max_mtu));
+        return true;
+    }
 
+    bool check_mtu() {
+        device_.mtu = config_.mtu;
+        const std::string setting = "`mtu = " + std::to_string(config_.mtu) + "`";
+        if (config_.mtu < info_.min_mtu || config_.mtu > info_.max_mtu)
+            return fail("cannot carry " + setting + ": it offers " + std::to_string(info_.min_mtu) +
+                        " to " + std::to_string(info_.max_mtu));
+        // A frame in two buffers would be dropped: one must do. make_pool() sees to it.
+        for (rte_mempool* pool : pools_) {
+            const unsigned room = rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM;
+            if (config_.mtu + kFrameOverhead > room)
+                return fail(setting + " needs packet buffers of " +
+                            std::to_string(config_.mtu + kFrameOverhead) + " bytes and they have " +
+                            std::to_string(room));
+        }
+        return true;
+    }
+
+    // Reception only: nothing is left to do for a sender's offloads (README.md).
+    std::uint64_t choose_offloads() {
+        std::uint64_t chosen = info_.rx_offload_capa & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
+        // A driver that strips in software moves bytes that parse would only have read over.
+        const bool by_card = facts_ == nullptr || facts_->vlan_strip;
+        if (by_card) chosen |= info_.rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
+        device_.checks_ip_checksum = (chosen & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) != 0;
+        device_.strips_vlan = (chosen & RTE_ETH_RX_OFFLOAD_VLAN_STRIP) != 0;
+        return chosen;
+    }
+
+    bool configure() {
         rte_eth_conf wanted{};
         wanted.rxmode.mtu = config_.mtu;
+        wanted.rxmode.offloads = choose_offloads();
+        const std::uint64_t types = hash_types(info_.flow_type_rss_offloads);
         std::vector<std::uint8_t> key(info_.hash_key_size);
-        for (std::size_t i = 0; i < key.size(); ++i) key[i] = kSymmetricKeyByte[i % 2];
-        const std::uint64_t hash =
-            info_.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
-        device_.rss = device_.rx_queues > 1 && hash != 0;
-        if (device_.rss) {
+        if (device_.rx_queues > 1 && types != 0) {
+            const HashKey source = hash_key(Side::source);
+            std::copy_n(source.begin(), std::min(key.size(), source.size()), key.begin());
+            device_.spread.types = types;
+            device_.spread.key.assign(source.begin(), source.end());
             wanted.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-            wanted.rx_adv_conf.rss_conf.rss_hf = hash;
-            if (!key.empty()) {
-                wanted.rx_adv_conf.rss_conf.rss_key = key.data();
-                wanted.rx_adv_conf.rss_conf.rss_key_len = static_cast<std::uint8_t>(key.size());
-            }
+            wanted.rx_adv_conf.rss_conf.rss_hf = types;
+            // vmxnet3 gives no size, and takes one of 40.
+            if (key.empty()) key.assign(source.begin(), source.end());
+            wanted.rx_adv_conf.rss_conf.rss_key = key.data();
+            wanted.rx_adv_conf.rss_conf.rss_key_len = static_cast<std::uint8_t>(key.size());
         }
         const int error =
             rte_eth_dev_configure(device_.port_id, static_cast<std::uint16_t>(device_.rx_queues),
@@ -146,8 +128,12 @@ class Opener {
         if (const int error = rte_eth_dev_adjust_nb_rx_tx_desc(device_.port_id, &rx, &tx);
             error != 0)
             return fail_call("offers no such number of descriptors", error);
-        const int socket = rte_eth_dev_socket_id(device_.port_id);
-        const unsigned on = socket < 0 ? 0U : static_cast<unsigned>(socket);
+        device_.rx_descriptors = rx;
+        device_.tx_descriptors = tx;
+        note_fewer("rx-descriptors", config_.rx_descriptors, rx);
+        note_fewer("tx-descriptors", config_.tx_descriptors, tx);
+        device_.numa_node = rte_eth_dev_socket_id(device_.port_id);
+        const unsigned on = device_.numa_node < 0 ? 0U : static_cast<unsigned>(device_.numa_node);
         for (std::uint16_t queue = 0; queue < device_.rx_queues; ++queue)
             if (const int error =
                     rte_eth_rx_queue_setup(device_.port_id, queue, rx, on, nullptr, pools_[queue]);
@@ -159,19 +145,52 @@ class Opener {
                 return fail_call("no TX queue " + std::to_string(queue), error);
         return true;
     }
+    void note_fewer(const char* setting, unsigned asked, unsigned granted) {
+        if (granted == asked) return;
+        device_.warnings.push_back("`" + std::string(setting) + " = " + std::to_string(asked) +
+                                   "` is more or less than it takes: it has " +
+                                   std::to_string(granted));
+    }
 
     bool start() {
         if (const int error = rte_eth_dev_start(device_.port_id); error != 0)
             return fail_call("does not start", error);
-        // Neighbour discovery is multicast (RFC 4861). A device without either mode passes
-        // everything.
-        if (rte_eth_allmulticast_enable(device_.port_id) != 0)
-            rte_eth_promiscuous_enable(device_.port_id);
         rte_ether_addr mac;
         if (const int error = rte_eth_macaddr_get(device_.port_id, &mac); error != 0)
             return fail_call("has no MAC address", error);
         std::memcpy(device_.mac.data(), mac.addr_bytes, device_.mac.size());
+        rte_eth_promiscuous_disable(device_.port_id);
+        device_.multicast = Multicast::groups;
+        // Enough until a policy says which addresses are ours.
+        listen_to(device_, std::array<Mac, 1>{kAllNodes});
+        if (auto steered = steer_by(device_, Side::source, workers_); !steered)
+            device_.warnings.push_back(steered.error());
+        // Some drivers choose this by themselves, for frames larger than a buffer by their count.
+        rte_eth_rxq_info queue{};
+        if (rte_eth_rx_queue_info_get(device_.port_id, 0, &queue) == 0 && queue.scattered_rx != 0)
+            device_.warnings.push_back(
+                "the driver receives into chains of buffers, which is slower; frames that need "
+                "more "
+                "than one are dropped (multi-segment)");
         return true;
+    }
+
+    void check_driver() {
+        if (facts_ == nullptr || rte_eth_dev_info_get(device_.port_id, &info_) != 0) return;
+        // A table appears with the hash: vmxnet3 has none before, and nobody has for one queue.
+        if (device_.rx_queues == 1 && info_.reta_size == 0) info_.reta_size = facts_->tables[0];
+        for (std::string& difference : differences(*facts_, info_))
+            device_.warnings.push_back(std::move(difference));
+    }
+
+    void check_numa() {
+        if (device_.numa_node < 0) return;
+        for (unsigned worker = 0; worker < workers_; ++worker)
+            if (const int node = pools_[worker]->socket_id; node >= 0 && node != device_.numa_node)
+                device_.warnings.push_back("is on NUMA node " + std::to_string(device_.numa_node) +
+                                           " and worker " + std::to_string(worker) + " on node " +
+                                           std::to_string(node) +
+                                           ": give it one of `cores` beside the device");
     }
 
     const DeviceConfig& config_;
@@ -179,6 +198,7 @@ class Opener {
     const unsigned workers_;
     Device device_;
     rte_eth_dev_info info_{};
+    const DriverFacts* facts_ = nullptr;  // null: a driver we know nothing about
     std::string problem_;
 };
 
@@ -192,6 +212,21 @@ tl::expected<Device, std::string> open_device(const DeviceConfig& config,
 void close_device(const Device& device) {
     rte_eth_dev_stop(device.port_id);
     rte_eth_dev_close(device.port_id);
+}
+
+void listen_to(Device& device, std::span<const Mac> groups) {
+    if (device.multicast != Multicast::groups) return;
+    std::vector<rte_ether_addr> list(groups.size());
+    for (std::size_t i = 0; i < groups.size(); ++i)
+        std::memcpy(list[i].addr_bytes, groups[i].data(), groups[i].size());
+    if (rte_eth_dev_set_mc_addr_list(device.port_id, list.data(),
+                                     static_cast<std::uint32_t>(list.size())) == 0)
+        return;
+    // Neighbour discovery is multicast (RFC 4861): rather too much than not all of it.
+    device.multicast = Multicast::all;
+    if (rte_eth_allmulticast_enable(device.port_id) == 0) return;
+    device.multicast = Multicast::everything;
+    rte_eth_promiscuous_enable(device.port_id);
 }
 
 Link link_of(const Device& device) {

@@ -112,16 +112,24 @@ void stop_eal() {
 }
 
 tl::expected<rte_mempool*, std::string> make_pool(const std::string& name, unsigned packets,
-                                                  unsigned private_bytes, unsigned largest_frame) {
+                                                  unsigned private_bytes, unsigned largest_frame,
+                                                  unsigned lcore) {
     // A power of two less one wastes no memory; a cache must divide it well enough to be used
     // whole.
     const unsigned size = std::bit_ceil(packets + 1) - 1;
     constexpr unsigned kCache = 256;
-    const unsigned room =
-        std::max<unsigned>(RTE_MBUF_DEFAULT_BUF_SIZE, RTE_PKTMBUF_HEADROOM + largest_frame + 64);
-    rte_mempool* pool = rte_pktmbuf_pool_create(
-        name.c_str(), size, kCache, static_cast<std::uint16_t>(private_bytes),
-        static_cast<std::uint16_t>((room + 63) / 64 * 64), static_cast<int>(rte_socket_id()));
+    // Whole KiB, in which ixgbe and igb count their buffers: they would round down and then chain
+    // two for a frame. Drivers add a second tag and the checksum to the largest frame.
+    constexpr unsigned kGrain = 1024, kMore = 8;
+    const unsigned room = std::max<unsigned>(
+        RTE_MBUF_DEFAULT_DATAROOM, (largest_frame + kMore + kGrain - 1) / kGrain * kGrain);
+    const auto make = [&](int node) {
+        return rte_pktmbuf_pool_create(
+            name.c_str(), size, kCache, static_cast<std::uint16_t>(private_bytes),
+            static_cast<std::uint16_t>(RTE_PKTMBUF_HEADROOM + room), node);
+    };
+    rte_mempool* pool = make(static_cast<int>(rte_lcore_to_socket_id(lcore)));
+    if (pool == nullptr) pool = make(SOCKET_ID_ANY);
     if (pool == nullptr)
         return tl::unexpected("no memory for " + std::to_string(size) + " packet buffers (" +
                               rte_strerror(rte_errno) + "): raise `memory-mib`");

@@ -24,9 +24,11 @@ struct EalOptions {
 tl::expected<void, std::string> start_eal(const EalOptions& options);
 void stop_eal();  // after everything that uses DPDK is gone
 
-// Packet buffers of one thread. `private_bytes` of each are the caller's; frames of up to
-// `largest_frame` bytes fit one buffer behind RTE_PKTMBUF_HEADROOM.
+// Packet buffers of one thread, on the NUMA node of lcore `lcore` where there is memory.
+// `private_bytes` of each are the caller's; frames of up to `largest_frame` bytes, header and one tag
+// included, fit one buffer behind RTE_PKTMBUF_HEADROOM.
 tl::expected<rte_mempool*, std::string> make_pool(const std::string& name, unsigned packets,
-                                                  unsigned private_bytes, unsigned largest_frame);
+                                                  unsigned private_bytes, unsigned largest_frame,
+                                                  unsigned lcore = 0);
 
 }  // namespace portcullis::nic

@@ -14,6 +14,40 @@ const Usage kCountersUsage{"counters", "[--all]",
                            "'drop.NAME' counts packets dropped for one reason.\n"
                            "Exit codes: 0 done, 1 nobody answers, 2 usage."};
 
+std::string percent(std::uint64_t part, std::uint64_t whole) {
+    if (whole == 0) return "-";
+    const std::uint64_t tenths = (part * 1000 + whole / 2) / whole;
+    return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " %";
+}
+
+// How evenly the workers are loaded, and what reaches the wrong one: the devices spread by address,
+// so a large site behind one address is one worker's (dataplane/owner.h).
+void print_shares(const std::vector<std::string>& workers,
+                  const std::map<std::pair<std::string, std::string>, std::uint64_t>& values,
+                  Streams& streams) {
+    const auto of = [&](const char* name, const std::string& worker) {
+        const auto found = values.find({name, worker});
+        return found == values.end() ? std::uint64_t{0} : found->second;
+    };
+    std::uint64_t rx = 0, out = 0, sessions = 0;
+    Rows rows;
+    for (const auto& worker : workers) {
+        if (worker == "main") continue;
+        rx += of("rx", worker);
+        out += of("handed-out", worker);
+        sessions += of("sessions", worker);
+    }
+    for (const auto& worker : workers)
+        if (worker != "main")
+            rows.push_back({"worker " + worker, percent(of("rx", worker), rx),
+                            percent(of("handed-out", worker), of("rx", worker)),
+                            percent(of("sessions", worker), sessions)});
+    if (rows.size() < 2 || rx == 0) return;
+    rows.push_back({"all", percent(rx, rx), percent(out, rx), percent(sessions, sessions)});
+    streams.out << '\n';
+    print_rows({"", "received", "of it handed over", "sessions"}, rows, streams);
+}
+
 // One row a counter, in the order of the data plane's lists; one column a thread.
 void print_counters(const Json& counters, bool all, Streams& streams) {
     std::vector<std::string> names;
@@ -47,6 +81,7 @@ void print_counters(const Json& counters, bool all, Streams& streams) {
         streams.out << "nothing has been counted yet (--all shows the zeros)\n";
     else
         print_rows(titles, rows, streams);
+    print_shares(workers, values, streams);
 }
 
 }  // namespace

@@ -25,6 +25,15 @@ std::vector<std::string> neighbour_row(const Json& neighbour) {
             cell(neighbour, "state"), duration(count(neighbour, "age_seconds"))};
 }
 
+// Packets read by each worker: "1200 + 1180".
+std::string joined(const Json& queues) {
+    std::string text;
+    if (queues.is_array())
+        for (const auto& queue : queues)
+            text += (text.empty() ? "" : " + ") + std::to_string(queue.get<std::uint64_t>());
+    return text;
+}
+
 std::vector<std::string> interface_row(const Json& interface) {
     const auto vlan = count(interface, "vlan");
     return {cell(interface, "name"),
@@ -37,7 +46,10 @@ std::vector<std::string> interface_row(const Json& interface) {
             cell(interface, "zones"),
             cell(interface, "rx_packets"),
             cell(interface, "tx_packets"),
-            cell(interface, "rx_missed")};
+            cell(interface, "rx_missed"),
+            cell(interface, "driver"),
+            joined(member(interface, "queue_rx")),
+            cell(interface, "steering")};
 }
 
 std::vector<std::string> node_row(const Json& node) {
@@ -88,7 +100,8 @@ int interfaces_command(const Arguments& arguments, Streams& streams) {
     return show({kInterfacesUsage,
                  "interfaces",
                  "interfaces",
-                 {"interface", "device", "link", "mac", "mtu", "zones", "rx", "tx", "missed"},
+                 {"interface", "device", "link", "mac", "mtu", "zones", "rx", "tx", "missed",
+                  "driver", "read by workers", "steering"},
                  interface_row,
                  "no interface: no policy runs"},
                 arguments, streams);

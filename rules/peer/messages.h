@@ -20,12 +20,15 @@
 #include <string_view>
 #include <type_traits>
 
+#include "rules/peer/neighbour_state.h"
+
 namespace portcullis::peer {
 
 inline constexpr std::uint32_t kMagic = 0x50434c31;  // "PCL1"
-inline constexpr std::uint16_t kVersion = 1;
+inline constexpr std::uint16_t kVersion = 2;
 inline constexpr std::uint32_t kMaxMessageBytes = 65536;
 inline constexpr std::uint16_t kNoInterface = 0xffff;
+inline constexpr unsigned kMaxWorkers = 32;
 
 enum class Type : std::uint16_t {
     // requests, control -> data plane
@@ -143,7 +146,6 @@ struct SessionRecord {
     std::uint64_t packets[2]{}, bytes[2]{};  // [0] from the initiator, [1] from the responder
 };
 
-enum class NeighbourState : std::uint8_t { incomplete = 0, reachable = 1, stale = 2, failed = 3 };
 struct NeighbourRecord {
     Address address{};
     std::uint8_t mac[6]{};
@@ -153,6 +155,7 @@ struct NeighbourRecord {
     std::uint32_t age_seconds = 0;
 };
 
+// Of a device and VLAN; what concerns the device alone is the same for each of its interfaces.
 struct InterfaceRecord {
     Text<32> name{};
     Text<32> device{};
@@ -163,6 +166,12 @@ struct InterfaceRecord {
     std::uint8_t zones = 0;  // policy::ZoneSet bits
     std::uint32_t speed_mbps = 0;
     std::uint64_t rx_packets = 0, tx_packets = 0, rx_bytes = 0, tx_bytes = 0, rx_missed = 0;
+    Text<32> driver{};
+    // How its packets find their worker, and how many are expected to be handed over; for people.
+    Text<192> steering{};
+    std::uint32_t rx_queues = 0;  // queue i is read by worker i
+    std::uint32_t reserved = 0;
+    std::uint64_t queue_rx[kMaxWorkers]{};  // packets read from each
 };
 
 struct RuleRecord {

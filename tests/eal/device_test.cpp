@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -58,6 +59,45 @@ TEST_F(DeviceTest, RunsWithAQueueForEachWorker) {
     close_device(*device);
 }
 
+// What was programmed is read back from the driver, and the queue of a flow follows from it.
+TEST_F(DeviceTest, HashesByTheOwnershipRule) {
+    auto device = open_device(config("net_null2"), pools());
+    ASSERT_TRUE(device) << device.error();
+    EXPECT_TRUE(device->warnings.empty());
+    EXPECT_EQ(describe(*device), "RSS by source, table of 128");
+    for (const Side side : {Side::source, Side::destination, Side::source}) {
+        ASSERT_TRUE(steer_by(*device, side, 2));
+        EXPECT_EQ(device->spread.side, side);
+        EXPECT_TRUE(std::ranges::equal(device->spread.key, hash_key(side)));
+        EXPECT_EQ(device->spread.table, redirection_table(128, 2, 2));
+        EXPECT_EQ(hash_types(device->spread.types), device->spread.types);
+        Flow flow;
+        flow.source[15] = 1;
+        flow.destination[15] = 2;
+        EXPECT_EQ(queue_of(device->spread, 2, flow),
+                  bucket_of(side == Side::source ? flow.source : flow.destination) % 2);
+    }
+    close_device(*device);
+}
+
+// Rings have as many queues as they are given, no RSS, and every multicast frame.
+TEST_F(DeviceTest, QueuesWithoutRss) {
+    const auto device = open_device(config("net_ring0"), pools());
+    ASSERT_TRUE(device) << device.error();
+    EXPECT_EQ(device->rx_queues, 2U);
+    EXPECT_EQ(describe(*device), "spread by the driver");
+    EXPECT_EQ(queue_of(device->spread, 2, Flow{}), std::nullopt);
+    EXPECT_EQ(device->multicast, Multicast::all);
+    EXPECT_FALSE(device->checks_ip_checksum);
+    rte_mbuf* sent = rte_pktmbuf_alloc(pools()[0]);
+    ASSERT_EQ(rte_eth_tx_burst(device->port_id, 1, &sent, 1), 1);
+    rte_mbuf* packets[4];
+    EXPECT_EQ(rte_eth_rx_burst(device->port_id, 0, packets, 4), 0);
+    ASSERT_EQ(rte_eth_rx_burst(device->port_id, 1, packets, 4), 1);
+    rte_pktmbuf_free(packets[0]);
+    close_device(*device);
+}
+
 TEST_F(DeviceTest, UnknownDriver) {
     EXPECT_THAT(error_of(config("net_nonsense0")),
                 StartsWith("device wan: cannot open `vdev = net_nonsense0`: "));
@@ -69,12 +109,18 @@ TEST_F(DeviceTest, MissingInterface) {
               "it or correct `vdev`");
     EXPECT_EQ(error_of(config("net_af_packet0")),
               "device wan: `vdev` lacks iface=NAME, the interface to take over");
+    EXPECT_EQ(error_of(config("net_af_xdp0,iface=pc-not-there")),
+              "device wan: there is no interface pc-not-there here (`ip link` lists them): create "
+              "it or correct `vdev`");
 }
 
 TEST_F(DeviceTest, QueuePairsAndWorkersMustAgree) {
     EXPECT_EQ(error_of(config("net_af_packet0,iface=lo,qpairs=1")),
               "device wan: qpairs=1 but `workers` is 2: af_packet needs one queue pair for each "
               "worker");
+    EXPECT_EQ(
+        error_of(config("net_af_xdp0,iface=lo,queue_count=4")),
+        "device wan: queue_count=4 but `workers` is 2: af_xdp needs one queue for each worker");
 }
 
 TEST_F(DeviceTest, TooFewTransmitQueues) {
@@ -93,6 +139,25 @@ TEST_F(DeviceTest, MtuBeyondTheDevice) {
     DeviceConfig big = config("net_null1");
     big.mtu = 40;
     EXPECT_THAT(error_of(big), StartsWith("device wan: cannot carry `mtu = 40`: it offers 46 to "));
+}
+
+// Every frame fits one buffer, or the device is not opened.
+TEST_F(DeviceTest, JumboFramesNeedJumboBuffers) {
+    DeviceConfig jumbo = config("net_null3");
+    jumbo.mtu = 9000;
+    EXPECT_EQ(error_of(jumbo),
+              "device wan: `mtu = 9000` needs packet buffers of 9026 bytes and they have 2048");
+    std::vector<rte_mempool*> large;
+    for (unsigned i = 0; i < 2; ++i)
+        large.push_back(make_pool("large" + std::to_string(i), 2000, 32, 9018).value());
+    // In whole KiB, or ixgbe and igb would use less and chain.
+    EXPECT_EQ(rte_pktmbuf_data_room_size(large[0]) - RTE_PKTMBUF_HEADROOM, 9U * 1024);
+    jumbo.vdev = "net_null4";
+    const auto device = open_device(jumbo, large);
+    ASSERT_TRUE(device) << device.error();
+    EXPECT_EQ(device->mtu, 9000U);
+    EXPECT_TRUE(device->warnings.empty());
+    close_device(*device);
 }
 
 TEST_F(DeviceTest, MissingPciDevice) {

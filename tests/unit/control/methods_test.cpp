@@ -145,12 +145,19 @@ TEST_F(MethodsTest, ListsAreShown) {
     interface.device.fill('x');  // no NUL at all
     interface.zones = 0b000011;
     interface.link_up = 1;
+    interface.driver = test::text<32>("net_null");
+    interface.steering = test::text<192>("one queue");
+    interface.rx_queues = 2;
+    interface.queue_rx[1] = 7;
     dataplane_->set_interfaces({interface});
     const auto interfaces = (*call("interfaces"))["interfaces"];
     EXPECT_EQ(interfaces[0]["name"], "wan");
     EXPECT_EQ(interfaces[0]["device"], std::string(32, 'x'));
     EXPECT_EQ(interfaces[0]["zones"], Json({"internet", "edge-external"}));
     EXPECT_EQ(interfaces[0]["link_up"], true);
+    EXPECT_EQ(interfaces[0]["driver"], "net_null");
+    EXPECT_EQ(interfaces[0]["steering"], "one queue");
+    EXPECT_EQ(interfaces[0]["queue_rx"], Json({0, 7}));
 
     peer::NodeRecord node;
     node.service = test::text<48>("access-443/tcp");

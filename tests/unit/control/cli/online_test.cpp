@@ -71,6 +71,23 @@ TEST_F(OnlineTest, PushConfirmRollbackStatusHistory) {
     EXPECT_EQ(json()["dataplane"]["running"], policy::to_string(hash_of("alpha")));
 }
 
+TEST_F(OnlineTest, CountersSayHowEvenTheWorkersAre) {
+    start_and_connect();
+    const auto record = [](const char* name, std::uint16_t worker, std::uint64_t value) {
+        return peer::CounterRecord{test::text<48>(name), worker, {}, value};
+    };
+    dataplane_->set_counters({record("rx", 0, 900), record("handed-out", 0, 3),
+                              record("sessions", 0, 5), record("rx", 1, 300),
+                              record("sessions", 1, 15), record("rx", 0xffff, 0)});
+    EXPECT_EQ(run({"counters"}), cli::kOk);
+    EXPECT_TRUE(said("of it handed over")) << out_.str();
+    EXPECT_TRUE(said("75.0 %")) << out_.str();  // of what was received, by worker 0
+    EXPECT_TRUE(said("0.3 %")) << out_.str();   // of that handed over; 0.25 % of all
+    dataplane_->set_counters({record("rx", 0, 900), record("sessions", 0, 5)});
+    EXPECT_EQ(run({"counters"}), cli::kOk);
+    EXPECT_FALSE(said("handed over")) << "one worker has nobody to give to";
+}
+
 TEST_F(OnlineTest, ErrorsOfATopologyAreLinesOnStandardError) {
     start_and_connect();
     const auto path = file("bad");
