@@ -36,7 +36,6 @@ bench.main({
     end
     local total = 0
     for _, size in ipairs(options.sizes) do
-      if size == "imix" then error("ramp takes single sizes: a session's first packet is no mix", 0) end
       trial.learn(size, ports.flow(options), options) -- ARP, and whether anything comes through at all
       local highest = trial.highest_rate(options, size)
       local function attempt(pps)

@@ -131,9 +131,10 @@ end
 
 local function fixed(port, field, value, zero) range(port, field, value, value, zero) end
 
--- One size: range packets. `flow`: client addresses `first` to `last`, client ports `first_port` to
--- `last_port`, and the firewall's side. Pktgen steps every field at once, so only one of the two varies.
-local function send_range(port, size, flow)
+-- What `port` will send: frames of `size` (a number or "imix"). `flow`: client addresses `first` to `last`,
+-- client ports `first_port` to `last_port`, and the firewall's side. Pktgen steps every field at once, so only
+-- one of the two varies.
+function ports.load(port, size, flow)
   local id = tostring(port.id)
   local outside = port == ports.outside
   local client_ip, our_ip = outside and "src_ip" or "dst_ip", outside and "dst_ip" or "src_ip"
@@ -144,30 +145,15 @@ local function send_range(port, size, flow)
   fixed(port, our_ip, outside and flow.to or addresses.node, "0.0.0.0")
   range(port, client_port, flow.first_port, flow.last_port, flow.first_port == flow.last_port and 0 or 1)
   fixed(port, our_port, flow.to_port, 0)
-  fixed(port, "pkt_size", size, 0)
-  fixed(port, "ttl", 64, 0)
-  pktgen.set(id, "seq_cnt", 0)
-  pktgen.set_range(id, "on")
-end
-
--- IMIX: a sequence of packets, each of another client.
-local function send_sequence(port, flow)
-  local id = tostring(port.id)
-  local outside = port == ports.outside
-  for index, size in ipairs(frames.imix) do
-    local client, our = ports.client(index - 1), outside and flow.to or addresses.node
-    pktgen.seqTable(index - 1, id, {
-      eth_dst_addr = port.gateway,
-      eth_src_addr = pktgen.portInfo(id)[port.id].info.l2_l3_info.src_mac,
-      ip_dst_addr = outside and our or client,
-      ip_src_addr = (outside and client or our) .. "/32",
-      sport = outside and FIRST_CLIENT_PORT or flow.to_port,
-      dport = outside and flow.to_port or FIRST_CLIENT_PORT,
-      ethType = "ipv4", ipProto = "udp", vlanid = 1, pktSize = size, gtpu_teid = 0, cos = 0, tos = 0, tcp_flags = "",
-    })
+  if size == "imix" then
+    range(port, "pkt_size", frames.imix.first, frames.imix.last, frames.imix.step)
+  else
+    fixed(port, "pkt_size", size, 0)
   end
-  pktgen.set_range(id, "off")
-  pktgen.set(id, "seq_cnt", #frames.imix)
+  -- Pktgen paces by the size of its single packet, whatever it sends.
+  pktgen.set(id, "size", math.floor(frames.mean(size)))
+  fixed(port, "ttl", 64, 0)
+  pktgen.set_range(id, "on")
 end
 
 -- The flows that options ask for. `change` may set another service (`to`, `to_port`).
@@ -188,15 +174,6 @@ function ports.flow(options, change)
   end
   for key, value in pairs(change or {}) do flow[key] = value end
   return flow
-end
-
--- What `port` will send: frames of `size` (a number or "imix") of `flow`.
-function ports.load(port, size, flow)
-  if size == "imix" then
-    send_sequence(port, flow)
-  else
-    send_range(port, size, flow)
-  end
 end
 
 -- `pps` packets a second.
