@@ -55,7 +55,10 @@ def results_of(rows):
             raise ValueError(f"{row['name']}: {row.get('error_message')}")
         if row["run_type"] == "iteration":
             rounds.setdefault(row["run_name"], []).append(row)
-    for name, each in rounds.items():
+    # Interleaving has shuffled them; the reader wants them as they stand in the source.
+    order = sorted(rounds, key=lambda n: (rounds[n][0]["family_index"], rounds[n][0]["per_family_instance_index"]))
+    for name in order:
+        each = rounds[name]
         case, params = case_of(name)
         remarks = [f"{number(each[0][key])} {key.split()[-1]}" for key in each[0] if key.split()[-1] in WORDS]
         fields = {"group": NAME, "case": case, "better": "lower", "params": params, "note": ", ".join(remarks)}
@@ -81,7 +84,8 @@ def case_of(name):
         else:
             words.append(part)
     case = "/".join(words)
-    return ", ".join([case, *(f"{number(value)} {key}" for key, value in params.items())]), params
+    said = (f"{number(value)} {key if value != 1 else key.removesuffix('s')}" for key, value in params.items())
+    return ", ".join([case, *said]), params
 
 
 def number(value):

@@ -6,7 +6,7 @@ from harness import group_stages
 
 def row(name, **fields):
     return {"name": name, "run_name": name, "run_type": "iteration", "real_time": 9.0, "cpu_time": 8.0,
-            "time_unit": "ms", **fields}
+            "time_unit": "ms", "family_index": 0, "per_family_instance_index": 0, **fields}
 
 
 class Stages(unittest.TestCase):
@@ -23,6 +23,12 @@ class Stages(unittest.TestCase):
         result, = group_stages.results_of([row("compile/nodes:12/partners:1000", rules=127.0)])
         self.assertEqual((result.case, result.figure, result.unit), ("compile, 12 nodes, 1,000 partners", "time", "ms"))
         self.assertEqual((result.values, result.note), ([8.0], "127 rules"))
+
+    def test_in_the_order_of_the_source_whatever_the_order_of_the_run(self):
+        found = group_stages.results_of([
+            row("b", family_index=1), row("a/n:64", per_family_instance_index=1), row("a/n:1"), row("b", family_index=1)])
+        self.assertEqual([(r.case, len(r.values)) for r in found], [("a, 1 n", 1), ("a, 64 n", 1), ("b", 2)])
+        self.assertEqual(group_stages.case_of("compile/nodes:1/partners:1")[0], "compile, 1 node, 1 partner")
 
     def test_memory_is_a_figure_of_its_own(self):
         name = "session/insert/sessions:65536/manual_time"
