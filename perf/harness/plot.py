@@ -19,7 +19,9 @@ class Picture:
     y_label: str
     x_log: bool = False
     y_log: bool = False
+    x_ordinal: bool = False  # places side by side, whatever their distance; 100 is "max"
     groups: tuple = ()  # only these; all where empty
+    by_figure: bool = True  # another figure is another line
 
 
 PICTURES = (
@@ -28,7 +30,7 @@ PICTURES = (
     Picture("rate-packet", "Rate against packet size", "packet", "packet size (bytes on the wire, without FCS)",
             ("Mpps",), "rate (Mpps)", x_log=True),
     Picture("latency-reload", "Latency under reload", "percentile", "percentile of the packets (%)", ("µs",),
-            "latency (µs)", y_log=True, groups=("reload",)),
+            "latency (µs)", y_log=True, x_ordinal=True, groups=("reload",), by_figure=False),
 )
 
 MOST_LINES = 8
@@ -58,7 +60,8 @@ def lines_of(picture, results):
         if picture.x_log and x <= 0:
             continue
         rest = tuple(sorted((k, str(v)) for k, v in result.params.items() if k != picture.x))
-        alike.setdefault((result.group, result.figure, rest), {})[x] = result
+        figure = result.figure if picture.by_figure else "latency"
+        alike.setdefault((result.group, figure, rest), {})[x] = result
     out = [(key, by_x) for key, by_x in alike.items() if len(by_x) > 1]
     # The longest say most.
     out = sorted(out, key=lambda item: -len(item[1]))[:MOST_LINES]
@@ -108,8 +111,11 @@ def short(number):
 class Axis:
     """Values to pixels between `first` and `last` (pixels), linear or logarithmic."""
 
-    def __init__(self, values, first, last, log, from_zero=False):
+    def __init__(self, values, first, last, log=False, from_zero=False, ordinal=False):
         self.first, self.last, self.log = first, last, log
+        self.order = {value: i for i, value in enumerate(sorted(set(values)))} if ordinal else None
+        if ordinal:
+            values = self.order.values()
         low, high = min(values), max(values)
         if log:
             low, high = math.log10(low), math.log10(high)
@@ -120,7 +126,7 @@ class Axis:
             self.high = (high + (high - self.low) * 0.06) or 1
 
     def at(self, value):
-        place = math.log10(value) if self.log else value
+        place = math.log10(value) if self.log else self.order[value] if self.order else value
         return self.first + (place - self.low) / (self.high - self.low) * (self.last - self.first)
 
     def ticks(self):
@@ -141,7 +147,7 @@ def svg(picture, lines, subtitle=""):
     ys = [y for line in lines for point in line.points for y in point[1:] if not picture.y_log or y > 0]
     xs = sorted({point[0] for line in lines for point in line.points})
     bottom = HEIGHT - BOTTOM
-    x_axis = Axis(xs, LEFT, WIDTH - RIGHT, picture.x_log)
+    x_axis = Axis(xs, LEFT, WIDTH - RIGHT, picture.x_log, ordinal=picture.x_ordinal)
     y_axis = Axis(ys, bottom, TOP, picture.y_log, from_zero=not picture.y_log)
     height = HEIGHT + LEGEND_LINE * len(lines)
     out = [
@@ -158,11 +164,12 @@ def svg(picture, lines, subtitle=""):
         out.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
                    f'<text class="ink" x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{short(tick)}</text>')
     previous = -math.inf
-    for tick in xs if len(xs) <= 12 else x_axis.ticks():
+    for tick in xs if len(xs) <= 12 or picture.x_ordinal else x_axis.ticks():
         x = x_axis.at(tick)
         out.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{bottom}"/>')
         if x - previous >= 34:  # else the labels would run into each other
-            out.append(f'<text class="ink" x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{short(tick)}</text>')
+            out.append(f'<text class="ink" x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">'
+                       f'{"max" if picture.x_ordinal and tick == 100 else short(tick)}</text>')
             previous = x
     out.append(f'<path class="line" fill="none" d="M{LEFT} {TOP}V{bottom}H{WIDTH - RIGHT}"/>'
                f'<text class="ink" x="{(LEFT + WIDTH - RIGHT) / 2}" y="{bottom + 38}" text-anchor="middle">'

@@ -35,10 +35,10 @@ class Lines(unittest.TestCase):
         self.assertEqual(lines[-1].points, [(64, 12, 12, 12), (1500, 4, 4, 4)])
 
     def test_latency_is_of_the_reload_group(self):
-        results = [rate([v], unit="µs", group=group, percentile=p, pushes=pushes)
+        results = [rate([v], unit="µs", group=group, figure=f"latency, {p} %", percentile=p, pushes=pushes)
                    for group in ("reload", "memif") for pushes in ("no", "yes") for p, v in ((50, 10), (99, 90))]
         labels = [line.label for line in self.lines("latency-reload", results)]
-        self.assertEqual(labels, ["reload rate: no", "reload rate: yes"])
+        self.assertEqual(labels, ["reload latency: no", "reload latency: yes"])
 
 
 class Svg(unittest.TestCase):
@@ -69,6 +69,14 @@ class Svg(unittest.TestCase):
         results = [rate([v], unit="µs", group="reload", percentile=p) for p, v in ((50, 0), (99, 10), (99.9, 100))]
         (_, text), = plot.draw(results)
         self.assertEqual(text.count("<circle"), 2)
+
+    def test_percentiles_stand_side_by_side(self):
+        results = [rate([v], unit="µs", group="reload", percentile=p) for p, v in ((50, 5), (99, 10), (99.9, 50), (100, 90))]
+        (_, text), = plot.draw(results)
+        places = [float(e.get("cx")) for e in xml.etree.ElementTree.fromstring(text).iter() if e.tag.endswith("}circle")]
+        steps = [b - a for a, b in zip(places, places[1:])]
+        self.assertLess(max(steps) - min(steps), 0.2)
+        self.assertIn(">max<", text)
 
     def test_short_numbers(self):
         for value, text in ((64, "64"), (1024, "1Ki"), (65536, "64Ki"), (1 << 20, "1Mi"), (10000, "10k"), (1500, "1.5k"),
