@@ -153,9 +153,9 @@ def svg(picture, lines, subtitle=""):
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
         'font-family="sans-serif" font-size="12">',
-        # No ground of its own: ink that follows the reader's, dark on light unless they prefer dark.
-        '<style>.ink{fill:#333}.line{stroke:#333}.grid{stroke:#888;stroke-opacity:.3}'
-        '@media(prefers-color-scheme:dark){.ink{fill:#ddd}.line{stroke:#ddd}}</style>',
+        # No ground of its own, and a grey that reads on white and on black alike: what the reader's page is,
+        # a picture in it cannot know.
+        '<style>.ink{fill:#767676}.line{stroke:#767676}.grid{stroke:#888;stroke-opacity:.3}</style>',
         f'<text class="ink" x="{LEFT}" y="18" font-size="15" font-weight="bold">{html.escape(picture.title)}</text>',
         f'<text class="ink" x="{WIDTH - RIGHT}" y="18" text-anchor="end" font-size="11">{html.escape(subtitle)}</text>',
     ]
