@@ -122,8 +122,8 @@ class HugePages:
     `mib` is what there is in the end: a machine that is short of memory gives less, and what needs more
     says so itself. Nothing is changed where enough are free already."""
 
-    def __init__(self, mib, base=HUGE_PAGES, log=print):
-        self.wanted, self.base, self.log = -(-mib * (1 << 20) // HUGE_PAGE_BYTES), base, log
+    def __init__(self, mib, base=None, log=print):
+        self.wanted, self.base, self.log = -(-mib * (1 << 20) // HUGE_PAGE_BYTES), base or HUGE_PAGES, log
         self.found = None  # the number to put back
         self.mib = 0
 

@@ -3,6 +3,10 @@ import contextlib
 import io
 import os
 import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
 import time
 import types
 import unittest
@@ -88,6 +92,75 @@ class Groups(unittest.TestCase):
             self.assertEqual(name, module.NAME)
             self.assertTrue(module.TITLE)
             self.assertTrue(callable(module.run))
+
+
+# A run of its own: one group whose process sleeps, and huge pages that are files.
+WHOLE_RUN = """
+import os, sys, types
+from harness import __main__ as harness, machine
+from harness.results import Result
+directory, way = sys.argv[1:]
+machine.HUGE_PAGES = directory
+os.geteuid = lambda: 0
+harness.build = lambda log: None
+def work(context):
+    process = context.start(["sleep", "60"])
+    with open(directory + "/started", "w") as file:
+        file.write(str(process.pid))
+    if way == "wait":
+        process.wait()
+    if way == "fail":
+        raise RuntimeError("no such device")
+    yield Result(group="g", case="c", figure="f", unit="u", values=[1])
+harness.find_groups = lambda: {"g": types.SimpleNamespace(NAME="g", TITLE="The g", HUGE_MIB=64, run=work)}
+sys.exit(harness.main(["--out", directory + "/out"]))
+"""
+
+
+class WholeRun(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = pathlib.Path(directory.name)
+        for name in ("nr_hugepages", "free_hugepages"):
+            (self.directory / name).write_text("3", encoding="ascii")
+
+    def start(self, way):
+        process = subprocess.Popen([sys.executable, "-c", WHOLE_RUN, str(self.directory), way], stderr=subprocess.PIPE,
+                                   text=True)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.kill)
+        return process
+
+    def end(self, process):
+        """The status, what was said, and that nothing is left as it should not be."""
+        _, said = process.communicate(timeout=30)
+        self.assertEqual((self.directory / "nr_hugepages").read_text(encoding="ascii"), "3")
+        with self.assertRaises(ProcessLookupError):
+            os.kill(int((self.directory / "started").read_text(encoding="ascii")), 0)
+        return process.returncode, said
+
+    def test_all_went_well(self):
+        status, _ = self.end(self.start("go"))
+        self.assertEqual(status, 0)
+        self.assertIn("The g", (self.directory / "out/report.md").read_text(encoding="utf-8"))
+
+    def test_a_group_failed(self):
+        status, _ = self.end(self.start("fail"))
+        self.assertEqual(status, 1)
+        self.assertIn("no such device", (self.directory / "out/report.md").read_text(encoding="utf-8"))
+
+    def test_ended_from_outside(self):
+        process = self.start("wait")
+        ends = time.monotonic() + 20
+        while not (self.directory / "started").exists() and time.monotonic() < ends:
+            time.sleep(0.01)
+        self.assertEqual((self.directory / "nr_hugepages").read_text(encoding="ascii"), "32")
+        process.send_signal(signal.SIGTERM)
+        status, said = self.end(process)
+        self.assertEqual(status, 2)
+        self.assertIn("ended by SIGTERM", said)
+        self.assertFalse((self.directory / "out/report.md").exists())
 
 
 class Arguments(unittest.TestCase):
