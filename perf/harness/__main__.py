@@ -143,25 +143,22 @@ def run_group(module, quick, seconds, limit, huge_mib, log):
     return out
 
 
-def shares(groups, seconds):
-    """How long each group should take of `seconds`, by their QUICK_SECONDS."""
-    asked = {name: getattr(module, "QUICK_SECONDS", 30) for name, module in groups.items()}
-    scale = min(1.0, seconds / sum(asked.values())) if asked else 1.0
-    return {name: each * scale for name, each in asked.items()}
+def share(asked, left):
+    """(seconds to plan with, seconds after which it is cut off) of the first group of `asked`, their QUICK_SECONDS,
+    where `left` seconds are left for all of them."""
+    scale = min(1.0, left / sum(asked))
+    return asked[0] * scale, max(1.0, left - sum(asked[1:]) * scale)
 
 
 def run_groups(arguments, huge_mib, log):
     """Every group of `arguments`, one after the other. In a quick run, what one leaves the next may use."""
-    out, budget, ends = [], shares(arguments.groups, QUICK_SECONDS), time.monotonic() + QUICK_SECONDS
-    waiting = sum(budget.values())
-    for name, module in arguments.groups.items():
+    modules, out, ends = list(arguments.groups.values()), [], time.monotonic() + QUICK_SECONDS
+    for number, module in enumerate(modules):
+        seconds, limit = FULL_SECONDS, FULL_SECONDS
         if arguments.quick:
-            waiting -= budget[name]
-            # A group plans for its share; it is cut off where it would eat into the others'.
-            limit = max(1.0, ends - time.monotonic() - waiting)
-            out.append(run_group(module, True, budget[name], limit, huge_mib, log))
-        else:
-            out.append(run_group(module, False, FULL_SECONDS, FULL_SECONDS, huge_mib, log))
+            asked = [getattr(each, "QUICK_SECONDS", 30) for each in modules[number:]]
+            seconds, limit = share(asked, ends - time.monotonic())
+        out.append(run_group(module, arguments.quick, seconds, limit, huge_mib, log))
     return out
 
 
@@ -192,7 +189,7 @@ def main(argv):
         build(log)
         out = arguments.out.resolve()
         out.mkdir(parents=True, exist_ok=True)
-        date, began = machine.now(), time.monotonic()
+        date, tree, began = machine.now(), machine.tree(ROOT), time.monotonic()
         need = max(getattr(module, "HUGE_MIB", 1024) for module in arguments.groups.values())
         pages = machine.HugePages(need, log=log)
         atexit.register(pages.put_back)  # should a signal come just as `finally` begins
@@ -202,7 +199,7 @@ def main(argv):
         finally:
             pages.put_back()
         facts = {"date": date, "command": shlex.join(["perf/run", *argv]), "quick": arguments.quick,
-                 "seconds": time.monotonic() - began, "machine": machine.describe(), "tree": machine.tree(ROOT)}
+                 "seconds": time.monotonic() - began, "machine": machine.describe(), "tree": tree}
         report.write(out, facts, done)
     except Ended as signalled:
         log(f"ended by {signalled}; everything is taken down, no report written")

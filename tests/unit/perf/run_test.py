@@ -81,10 +81,13 @@ class Groups(unittest.TestCase):
         self.assertEqual((out.name, out.failed), ("x", "ImportError: no module y"))
 
     def test_shares_of_a_quick_run(self):
-        few = {"a": group(None, QUICK_SECONDS=20), "b": group(None)}
-        self.assertEqual(harness.shares(few, 170), {"a": 20, "b": 30})
-        many = {str(i): group(None, QUICK_SECONDS=100) for i in range(4)}
-        self.assertAlmostEqual(sum(harness.shares(many, 170).values()), 170)
+        # Enough for all: each has what it asks for, and may overrun into what nobody asks for.
+        self.assertEqual(harness.share([20, 30], 170), (20, 140))
+        # Too little: all give way alike, and nobody eats into the others' part.
+        self.assertEqual(harness.share([100, 100, 140], 170), (50, 50))
+        self.assertEqual(harness.share([140], 85), (85, 85))
+        # An overrun before must not leave nothing at all.
+        self.assertEqual(harness.share([30], 0)[1], 1)
 
     def test_present_groups_have_what_the_harness_asks(self):
         for name, module in harness.find_groups().items():
