@@ -1,4 +1,5 @@
 // portcullis rules TOPOLOGY [--zone Z] [--json]
+// portcullis rules TOPOLOGY --nft [--nft-device DEVICE=NETDEV]...
 #include <map>
 #include <ostream>
 
@@ -6,6 +7,7 @@
 #include "control/cli/compiled.h"
 #include "control/cli/describe.h"
 #include "control/cli/nearest.h"
+#include "control/cli/nft.h"
 #include "control/cli/options.h"
 #include "control/cli/table.h"
 #include "control/cli/zone_option.h"
@@ -18,11 +20,14 @@ using namespace policy;
 namespace po = boost::program_options;
 
 const Usage kRulesUsage{
-    "rules", "TOPOLOGY [--zone ZONE] [--json]",
+    "rules", "TOPOLOGY [--zone ZONE] [--json]\nTOPOLOGY --nft [--nft-device DEVICE=NETDEV]...",
     R"(Lists the rules that a topology gives, by the zones that a packet's addresses tell. Of the rules of
 its zones the first that matches decides; what none matches is denied. Under each rule: why it exists,
 and the rows of the port matrix that it comes from. Rules are matched on the first packet of a
-connection; replies need none.)",
+connection; replies need none.
+
+With --nft: the policy as an nftables ruleset, to compare with, or to run the Linux kernel in our place.
+Its first lines say what it leaves out, and which addresses and routes the host needs.)",
     "Exit codes: 0 listed, 1 errors in the topology, 2 usage."};
 
 constexpr std::size_t kIndent = 2;
@@ -117,7 +122,10 @@ Json to_json(const Policy& policy, const std::optional<Zone>& zone) {
 int rules_command(const Arguments& arguments, Streams& streams) {
     po::options_description described;
     described.add_options()("zone", po::value<std::string>()->value_name("ZONE"),
-                            "only rules from or to this zone")("json", "as one JSON object");
+                            "only rules from or to this zone")("json", "as one JSON object")(
+        "nft", "as an nftables ruleset, for `nft -f`")(
+        "nft-device", po::value<std::vector<std::string>>()->value_name("DEVICE=NETDEV"),
+        "the kernel's name of a device (by default it has that of the topology); can be repeated");
     const auto options = parse_options(kRulesUsage, described, {{"TOPOLOGY"}}, arguments, streams);
     if (!options) return options.error();
     std::optional<Zone> zone;
@@ -126,15 +134,29 @@ int rules_command(const Arguments& arguments, Streams& streams) {
         if (!parsed) return usage_error(kRulesUsage, parsed.error(), streams);
         zone = *parsed;
     }
+    const bool as_nft = options->count("nft") > 0;
+    if (as_nft && (zone || options->count("json") > 0))
+        return usage_error(kRulesUsage,
+                           "--nft writes the whole policy: leave out --zone and --json", streams);
+    if (!as_nft && options->count("nft-device") > 0)
+        return usage_error(kRulesUsage, "--nft-device goes with --nft", streams);
     const auto policy = load_policy((*options)["TOPOLOGY"].as<std::string>());
     if (!policy) {
         print_diagnostics(policy.error(), streams.err);
         return kNegative;
     }
-    if (options->count("json") > 0)
+    if (as_nft) {
+        std::vector<std::string> names;
+        if (options->count("nft-device") > 0)
+            names = (*options)["nft-device"].as<std::vector<std::string>>();
+        const auto netdevs = parse_netdevs(*policy, names);
+        if (!netdevs) return usage_error(kRulesUsage, netdevs.error(), streams);
+        streams.out << nft::write_ruleset(*policy, *netdevs);
+    } else if (options->count("json") > 0) {
         streams.out << to_json(*policy, zone).dump(2) << '\n';
-    else
+    } else {
         print_text(*policy, zone, streams.out);
+    }
     return kOk;
 }
 

@@ -122,6 +122,49 @@ TEST(Check, ErrorsSayWhere) {
     EXPECT_EQ(run({"check", "/nonexistent.yaml"}).code, kNegative);
 }
 
+TEST(RulesNft, WritesTheWholePolicy) {
+    const auto plain = run({"rules", kScaled, "--nft"});
+    EXPECT_EQ(plain.code, kOk) << plain.err;
+    EXPECT_TRUE(contains(plain.out, "table inet portcullis {"));
+    EXPECT_TRUE(contains(plain.out, "\"wan\" : goto in-wan"));
+    const auto named =
+        run({"rules", "--nft", "--nft-device", "wan=eth0", kScaled, "--nft-device", "lan=eth1"});
+    EXPECT_EQ(named.code, kOk) << named.err;
+    EXPECT_TRUE(contains(named.out, "\"eth0\" : goto in-wan"));
+    EXPECT_TRUE(contains(named.out, "\"eth1\" : goto in-lan"));
+    EXPECT_TRUE(contains(named.out, "\"dmz-x\" : goto in-dmz-x"));
+}
+
+TEST(RulesNft, VlansAreNamedAsTheKernelDoes) {
+    const auto result = run({"rules", k2010, "--nft", "--nft-device", "dmz=eth3"});
+    EXPECT_EQ(result.code, kOk) << result.err;
+    EXPECT_TRUE(contains(result.out, "\"eth3.10\" : goto in-dmz-x"));
+}
+
+TEST(RulesNft, BadOptionsSayWhatToDo) {
+    const std::vector<std::pair<Arguments, std::string>> cases = {
+        {{"--nft", "--zone", "internet"}, "leave out --zone"},
+        {{"--nft", "--json"}, "leave out --zone and --json"},
+        {{"--nft-device", "wan=eth0"}, "--nft-device goes with --nft"},
+        {{"--nft", "--nft-device", "eth0"}, "not of the form DEVICE=NETDEV"},
+        {{"--nft", "--nft-device", "=eth0"}, "not of the form DEVICE=NETDEV"},
+        {{"--nft", "--nft-device", "wn=eth0"}, "did you mean 'wan'?"},
+        {{"--nft", "--nft-device", "uplink=eth0"}, "it has wan, dmz-x, dmz-p, dmz-i, lan"},
+        {{"--nft", "--nft-device", "wan=eth0", "--nft-device", "wan=eth1"}, "named twice"},
+        {{"--nft", "--nft-device", "wan="}, "cannot be the kernel's name of device 'wan'"},
+        {{"--nft", "--nft-device", "wan=a-name-of-16-chr"}, "at most 15"},
+        {{"--nft", "--nft-device", "wan=eth\"0"}, "cannot be the kernel's name"},
+        {{"--nft", "--nft-device", "wan=lan"}, "would both be 'lan'"}};
+    for (const auto& [options, complaint] : cases) {
+        Arguments arguments{"rules", kScaled};
+        arguments.insert(arguments.end(), options.begin(), options.end());
+        const auto result = run(arguments);
+        EXPECT_EQ(result.code, kUsage) << complaint;
+        EXPECT_TRUE(contains(result.err, complaint)) << result.err;
+        EXPECT_TRUE(result.out.empty());
+    }
+}
+
 TEST(Rules, TableFitsItsPage) {
     const auto result = run({"rules", kScaled});
     EXPECT_EQ(result.code, kOk) << result.err;
