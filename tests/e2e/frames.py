@@ -62,10 +62,7 @@ class Wire:
 
     def __init__(self, host, device, mac):
         self.device, self.mac = device, mac
-        self.socket = host.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-        self.socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
-        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)  # or bursts are lost here
-        self.socket.bind((device, 3))
+        self.socket = self.open(host)
         self.socket.settimeout(0.1)
         self.lock = threading.Lock()
         self.heard = []  # (monotonic, scapy frame)
@@ -74,22 +71,36 @@ class Wire:
         self.thread = threading.Thread(target=self.listen, daemon=True)
         self.thread.start()
 
+    def open(self, host):
+        opened = host.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        opened.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+        opened.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)  # or bursts are lost here
+        opened.bind((self.device, 3))
+        return opened
+
+    def receive(self):
+        """The next frame that came in, None for one of our own."""
+        data, extra, _, sender = self.socket.recvmsg(65536, 256)
+        if sender[2] == PACKET_OUTGOING:
+            return None
+        # The kernel takes the tag off; it comes beside the frame.
+        for level, kind, value in extra:
+            if level == SOL_PACKET and kind == PACKET_AUXDATA:
+                status, _, _, _, _, tci, _ = struct.unpack("IIIHHHH", value[:20])
+                if status & TP_STATUS_VLAN_VALID:
+                    data = data[:12] + struct.pack("!HH", 0x8100, tci) + data[12:]
+        return data
+
     def listen(self):
         while not self.ended:
             try:
-                data, extra, _, sender = self.socket.recvmsg(65536, 256)
+                data = self.receive()
             except socket.timeout:
                 continue
             except OSError:
                 return
-            if sender[2] == PACKET_OUTGOING:
+            if data is None:
                 continue
-            # The kernel takes the tag off; it comes beside the frame.
-            for level, kind, value in extra:
-                if level == SOL_PACKET and kind == PACKET_AUXDATA:
-                    status, _, _, _, _, tci, _ = struct.unpack("IIIHHHH", value[:20])
-                    if status & TP_STATUS_VLAN_VALID:
-                        data = data[:12] + struct.pack("!HH", 0x8100, tci) + data[12:]
             frame = Ether(data)
             with self.lock:
                 self.heard.append(frame)
