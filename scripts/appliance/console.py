@@ -48,6 +48,8 @@ class Console:
                 data = self.socket.recv(65536)
             except socket.timeout:
                 continue
+            except ConnectionError:
+                data = b""
             if not data:
                 time.sleep(0.1)  # QEMU is ending: the next check says how
             self.rest += data
@@ -55,7 +57,10 @@ class Console:
         return json.loads(line)
 
     def ask(self, request, what, timeout=SLOW):
-        self.socket.sendall(json.dumps(request).encode() + b"\n")
+        try:
+            self.socket.sendall(json.dumps(request).encode() + b"\n")
+        except ConnectionError:
+            pass  # as above
         answer = self.line(time.monotonic() + timeout + 10, what)
         if "error" in answer:
             raise LabError(f"{what}: {answer['error']}")
