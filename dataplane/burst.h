@@ -40,6 +40,7 @@ struct Burst {
     std::array<PacketView, kBurstSize> view;
     std::array<FlowKey, kBurstSize> key;
     std::array<PacketKind, kBurstSize> kind;
+    std::array<std::uint64_t, kBurstSize> hash;  // Sessions::prefetch() of the key
     // lookup, admit; meaningful where the packet is live afterwards
     std::array<SessionHit, kBurstSize> hit;
     std::uint64_t missed = 0;                      // bit i: no session yet, for admit

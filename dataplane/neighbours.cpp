@@ -8,32 +8,9 @@ namespace portcullis::dataplane {
 
 namespace {
 
-constexpr std::uint64_t kMacMask = 0xffff'ffff'ffff;
-constexpr unsigned kStateShift = 48;
-constexpr unsigned kVersionShift = 50;
-constexpr std::uint32_t kVersionMask = 0x3fff;
 constexpr std::uint32_t kMaxEntries = 0xffff;
 
-constexpr std::uint32_t entry_of(NeighbourId id) {
-    return id & 0xffff;
-}
-constexpr std::uint32_t version_of(NeighbourId id) {
-    return id >> 16 & kVersionMask;
-}
-constexpr NeighbourId make_id(std::uint32_t entry, std::uint32_t version) {
-    return version << 16 | entry;
-}
-constexpr std::uint32_t version_in(std::uint64_t word) {
-    return static_cast<std::uint32_t>(word >> kVersionShift);
-}
-constexpr NeighbourState state_in(std::uint64_t word) {
-    return static_cast<NeighbourState>(word >> kStateShift & 3);
-}
-constexpr std::uint64_t make_word(std::uint64_t mac, NeighbourState state, std::uint32_t version) {
-    return mac | static_cast<std::uint64_t>(state) << kStateShift |
-           static_cast<std::uint64_t>(version) << kVersionShift;
-}
-static_assert(std::endian::native == std::endian::little, "the MAC is copied by memcpy");
+using namespace neighbour_word;
 
 constexpr std::uint32_t pack(Attachment at) {
     return static_cast<std::uint32_t>(at.device) << 16 | at.vlan;
@@ -81,22 +58,6 @@ NeighbourId NeighbourTable::find(Attachment at, const policy::IpAddress& next_ho
         if (before == after && before % 2 == 0 && id != kNoNeighbour && same) return id;
     }
     return kNoNeighbour;
-}
-
-std::optional<MacAddress> NeighbourTable::resolve(NeighbourId id) {
-    const std::uint32_t index = entry_of(id);
-    if (index >= entries_.size()) return std::nullopt;
-    Entry& entry = entries_[index];
-    const std::uint64_t word = entry.word.load(std::memory_order_relaxed);
-    if (version_in(word) != version_of(id)) return std::nullopt;
-    const NeighbourState state = state_in(word);
-    if (state != NeighbourState::reachable && state != NeighbourState::stale) return std::nullopt;
-    // Only the first sender after take_used() writes, so the line stays shared.
-    if (entry.used.load(std::memory_order_relaxed) == 0)
-        entry.used.store(1, std::memory_order_relaxed);
-    MacAddress mac;
-    std::memcpy(mac.data(), &word, mac.size());
-    return mac;
 }
 
 NeighbourState NeighbourTable::state(NeighbourId id) const {

@@ -12,7 +12,9 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstdint>
+#include <cstring>
 #include <deque>
 #include <optional>
 #include <vector>
@@ -28,6 +30,44 @@ using peer::NeighbourState;
 using MacAddress = std::array<std::uint8_t, 6>;
 using NeighbourId = std::uint32_t;  // kNoNeighbour: none
 
+// A MAC address as the first bytes of a frame read as one little-endian word.
+inline std::uint64_t mac_word(const MacAddress& mac) {
+    std::uint32_t low;
+    std::uint16_t high;
+    std::memcpy(&low, mac.data(), sizeof low);
+    std::memcpy(&high, mac.data() + sizeof low, sizeof high);
+    return low | std::uint64_t{high} << 32;
+}
+
+// How words and ids are laid out: see above.
+namespace neighbour_word {
+inline constexpr std::uint64_t kMacMask = 0xffff'ffff'ffff;
+inline constexpr unsigned kStateShift = 48;
+inline constexpr unsigned kVersionShift = 50;
+inline constexpr std::uint32_t kVersionMask = 0x3fff;
+
+constexpr std::uint32_t entry_of(NeighbourId id) {
+    return id & 0xffff;
+}
+constexpr std::uint32_t version_of(NeighbourId id) {
+    return id >> 16 & kVersionMask;
+}
+constexpr NeighbourId make_id(std::uint32_t entry, std::uint32_t version) {
+    return version << 16 | entry;
+}
+constexpr std::uint32_t version_in(std::uint64_t word) {
+    return static_cast<std::uint32_t>(word >> kVersionShift);
+}
+constexpr NeighbourState state_in(std::uint64_t word) {
+    return static_cast<NeighbourState>(word >> kStateShift & 3);
+}
+constexpr std::uint64_t make_word(std::uint64_t mac, NeighbourState state, std::uint32_t version) {
+    return mac | static_cast<std::uint64_t>(state) << kStateShift |
+           static_cast<std::uint64_t>(version) << kVersionShift;
+}
+static_assert(std::endian::native == std::endian::little, "the MAC is copied by memcpy");
+}  // namespace neighbour_word
+
 class NeighbourTable {
   public:
     explicit NeighbourTable(std::uint32_t capacity = 4096);  // next hops, at most 65535
@@ -39,6 +79,8 @@ class NeighbourTable {
     // as it wants to be left alone, and then removes it. The MAC address to send to; nullopt while
     // it is unknown, failed, or the id is out of date. Marks the neighbour as used.
     std::optional<MacAddress> resolve(NeighbourId id);
+    // The same as a word, as mac_word() gives it; 0 where there is none.
+    std::uint64_t resolve_word(NeighbourId id);
     NeighbourState state(NeighbourId id) const;  // failed where the id is out of date
 
     // Main only from here on.
@@ -74,5 +116,28 @@ class NeighbourTable {
     std::deque<std::uint32_t> free_;      // main: entries, oldest freed first
     std::uint32_t size_ = 0;
 };
+
+inline std::uint64_t NeighbourTable::resolve_word(NeighbourId id) {
+    using namespace neighbour_word;
+    const std::uint32_t index = entry_of(id);
+    if (index >= entries_.size()) return 0;
+    Entry& entry = entries_[index];
+    const std::uint64_t word = entry.word.load(std::memory_order_relaxed);
+    if (version_in(word) != version_of(id)) return 0;
+    const NeighbourState state = state_in(word);
+    if (state != NeighbourState::reachable && state != NeighbourState::stale) return 0;
+    // Only the first sender after take_used() writes, so the line stays shared.
+    if (entry.used.load(std::memory_order_relaxed) == 0)
+        entry.used.store(1, std::memory_order_relaxed);
+    return word & kMacMask;
+}
+
+inline std::optional<MacAddress> NeighbourTable::resolve(NeighbourId id) {
+    const std::uint64_t word = resolve_word(id);
+    if (word == 0) return std::nullopt;
+    MacAddress mac;
+    std::memcpy(mac.data(), &word, mac.size());
+    return mac;
+}
 
 }  // namespace portcullis::dataplane

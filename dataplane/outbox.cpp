@@ -13,12 +13,6 @@ Outbox::Outbox(std::span<const WorkerDevice> devices) : queues_(devices.size()) 
     }
 }
 
-void Outbox::put(rte_mbuf* frame, std::uint16_t device, Counters& counters) {
-    Queue& queue = queues_[device];
-    if (queue.waiting == kBatch) send(queue, counters);
-    queue.frames[queue.waiting++] = frame;
-}
-
 void Outbox::flush(Counters& counters) {
     for (Queue& queue : queues_)
         if (queue.waiting != 0) send(queue, counters);

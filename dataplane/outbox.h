@@ -17,7 +17,12 @@ class Outbox {
   public:
     explicit Outbox(std::span<const WorkerDevice> devices);
     // Takes the frame; a batch that is full is flushed first.
-    void put(rte_mbuf* frame, std::uint16_t device, Counters& counters);
+    void put(rte_mbuf* frame, std::uint16_t device, Counters& counters) {
+        Queue& queue = queues_[device];
+        if (queue.waiting == kBatch) [[unlikely]]
+            send(queue, counters);
+        queue.frames[queue.waiting++] = frame;
+    }
     // Hands every batch to its device: tx, or tx_full for what the device does not take.
     void flush(Counters& counters);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -34,6 +35,20 @@ struct alignas(8) FlowKey {
 };
 static_assert(sizeof(FlowKey) == 40);
 static_assert(std::has_unique_object_representations_v<FlowKey>);
+
+// A key as the words of its memory: how parse makes it and the table hashes it.
+struct KeyWords {
+    std::uint64_t source_high, source_low, destination_high, destination_low;
+    std::uint64_t last;  // ports, interface, protocol, zero: each in its place
+};
+static_assert(sizeof(KeyWords) == sizeof(FlowKey));
+static_assert(std::endian::native == std::endian::little, "ports stand in the low bits of `last`");
+inline KeyWords words_of(const FlowKey& key) {
+    return std::bit_cast<KeyWords>(key);
+}
+inline void store(const KeyWords& words, FlowKey& key) {
+    key = std::bit_cast<FlowKey>(words);
+}
 
 // A device and VLAN: what an interface is on the wire, whatever its index in a policy.
 struct Attachment {

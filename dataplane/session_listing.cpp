@@ -50,7 +50,7 @@ peer::SessionRecord record_of(const Session& session, Millis expires, unsigned w
     record.age_seconds = seconds(now, session.started);
     for (unsigned d = 0; d < 2; ++d) {
         record.packets[d] = session.packets[d];
-        record.bytes[d] = session.bytes[d];
+        record.bytes[d] = session.bytes(d);
     }
     return record;
 }
@@ -67,7 +67,7 @@ bool SessionListing::run(Worker& worker) {
     const Millis now = worker.now();
     next_slot_ = sessions.visit(next_slot_, kSlice, [&](const Session& session) {
         if (records_.size() < query_.limit && matches(session, query_))
-            records_.push_back(record_of(session, sessions.expires(session), worker.index(), now));
+            records_.push_back(record_of(session, sessions.expires(session, now), worker.index(), now));
     });
     return next_slot_ == kNoSession || records_.size() == query_.limit;
 }

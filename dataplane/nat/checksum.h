@@ -39,6 +39,8 @@ class ChecksumDelta {
         for (std::size_t i = 0; i < bytes; i += 2)
             add(load_word(old_bytes + i), load_word(new_bytes + i));
     }
+    // Sums of ~old and new words, added up already.
+    void add_sum(std::uint64_t sum) { sum_ += sum; }
     std::uint16_t apply(std::uint16_t checksum) const {
         return static_cast<std::uint16_t>(
             ~fold_checksum(sum_ + static_cast<std::uint16_t>(~checksum)));

@@ -33,6 +33,13 @@ struct RouteResult {
     IpAddress next_hop;                      // the gateway, or the destination where it is on-link
 };
 
+// What a packet needs to know of the interface it leaves by.
+struct Egress {
+    std::uint16_t device = 0;  // as device_of()
+    std::uint16_t vlan = 0;    // 0 = untagged
+    std::uint16_t mtu = 0;
+};
+
 // A judgement of one first packet: rule (allow) or reason (deny).
 struct Judgement {
     bool allow = false;
@@ -63,7 +70,8 @@ class RuntimePolicy {
         const unsigned at = device * kVlans + (vlan & (kVlans - 1));
         return at < interface_of_.size() ? interface_of_[at] : kNoInterface;
     }
-    std::uint16_t device_of(std::uint16_t interface) const { return device_of_[interface]; }
+    std::uint16_t device_of(std::uint16_t interface) const { return egress_[interface].device; }
+    const Egress& egress(std::uint16_t interface) const { return egress_[interface]; }
     policy::AddressClass classify(const IpAddress& address) const { return info(address).entry; }
     // Ours: an interface address or a VIP.
     bool is_own(const IpAddress& address) const { return info(address).own; }
@@ -156,7 +164,7 @@ class RuntimePolicy {
     std::uint32_t generation_ = 0;
 
     std::vector<std::uint16_t> interface_of_;  // [device * kVlans + vlan]
-    std::vector<std::uint16_t> device_of_;     // [interface]
+    std::vector<Egress> egress_;               // [interface]
     PrefixTable classes_;                      // -> index in infos_
     std::vector<AddressInfo> infos_;
     PrefixTable routes_;  // -> index in route_entries_

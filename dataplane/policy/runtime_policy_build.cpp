@@ -80,7 +80,7 @@ std::optional<std::string> RuntimePolicy::index_interfaces(
                    " are both VLAN " + std::to_string(interface.vlan) + " of device " +
                    interface.device;
         slot = i;
-        device_of_.push_back(index);
+        egress_.push_back({index, interface.vlan, interface.mtu});
     }
     return std::nullopt;
 }

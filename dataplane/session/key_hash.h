@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -24,13 +25,12 @@ class KeyHash {
         }
     }
 
-    std::uint64_t operator()(const FlowKey& key) const {
-        std::array<std::uint64_t, 5> word;
-        static_assert(sizeof(word) == sizeof(FlowKey));
-        std::memcpy(word.data(), &key, sizeof(word));
-        const std::uint64_t source = fold(word[0] ^ secret_[0], word[1] ^ secret_[1]);
-        const std::uint64_t destination = fold(word[2] ^ secret_[2], word[3] ^ secret_[3]);
-        const std::uint64_t mixed = fold(source ^ word[4] ^ secret_[4], destination ^ secret_[5]);
+    std::uint64_t operator()(const FlowKey& key) const { return (*this)(words_of(key)); }
+    std::uint64_t operator()(const KeyWords& key) const {
+        const std::uint64_t source = fold(key.source_high ^ secret_[0], key.source_low ^ secret_[1]);
+        const std::uint64_t destination =
+            fold(key.destination_high ^ secret_[2], key.destination_low ^ secret_[3]);
+        const std::uint64_t mixed = fold(source ^ key.last ^ secret_[4], destination ^ secret_[5]);
         return fold(mixed ^ secret_[6], secret_[7]);
     }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "dataplane/packet.h"
@@ -63,44 +64,69 @@ struct StunTransactions {
     std::array<std::uint32_t, 8> ids{};
 };
 
-// Three cache lines: the keys, then what every packet touches.
+// Three cache lines. What each packet touches is in the first two; the third is for TCP, for A/V
+// paths, and for what is asked once a generation.
+//
+//     [0, 24)     state, when it was last used, how much has passed
+//     [24, 104)   both keys, one in each line
+//     [104, 128)  where packets leave
 struct alignas(64) Session {
+    std::uint32_t last_seen = 0;  // low 32 bits of Millis: ask seen_ago()
+    SessionState state = SessionState::free;
+    bool av_path = false;   // replies follow the path of their request
+    bool has_twin = false;  // UDP: `link` is the same client's session on the other path
+    bool twin_last = false;  // the last inbound packet came on the twin's path
+    // Counters of the packets that each direction sent; bytes() has them whole.
+    std::uint32_t packets[2] = {0, 0};
+    std::uint32_t bytes_low[2] = {0, 0};
+
     // [initiator]: as the initiator's packets arrive here. [responder]: as the responder's do.
     // A packet of direction d leaves with source = key[!d].destination, destination =
     // key[!d].source and the ports likewise: that is the whole of NAT.
     FlowKey key[2];
 
-    SessionState state = SessionState::free;
+    std::uint32_t generation = 0;
+    // Egress of packets of each direction, and the neighbour they leave to. kNoInterface or
+    // kNoNeighbour: to be resolved by translate and forward.
+    std::uint16_t egress[2] = {kNoInterface, kNoInterface};
+    std::uint32_t neighbour[2] = {kNoNeighbour, kNoNeighbour};
+    std::uint32_t idle_seconds = 0;  // of the rule, once established
     policy::NatKind nat = policy::NatKind::none;
-    bool av_path = false;         // replies follow the path of their request
     bool holds_port = false;      // a source port of ours is taken (full, snat)
-    bool twin_last = false;       // the last inbound packet came on the twin's path
     std::uint8_t table_keys = 0;  // bit d: the table finds this session by key[d]
     std::uint8_t shared_key = 0;  // index of the key that this session and its twin have in common
-    Millis last_seen = 0;
 
     union Protocol {
         Protocol() : tcp{} {}
         TcpSide tcp[2];
         StunTransactions stun;
     } protocol;
-
-    // Counters of the packets that each direction sent.
-    std::uint64_t bytes[2] = {0, 0};
-    std::uint32_t packets[2] = {0, 0};
-    std::uint32_t generation = 0;
-    std::uint32_t rule = policy::kNoRule;  // index in the policy of `generation`
-    // Egress of packets of each direction, and the neighbour they leave to. kNoInterface or
-    // kNoNeighbour: to be resolved by forward.
-    std::uint32_t neighbour[2] = {kNoNeighbour, kNoNeighbour};
-    std::uint16_t egress[2] = {kNoInterface, kNoInterface};
-    std::uint32_t idle_seconds = 0;  // of the rule, once established
+    std::uint32_t bytes_high[2] = {0, 0};
     Millis started = 0;
+    std::uint32_t rule = policy::kNoRule;  // index in the policy of `generation`
     std::uint32_t service = policy::kNoService;
     // Private to Sessions. UDP: index of the same client's session on the other path. TCP: index of
     // the record among the embryonic ones. Free: index of the next free session.
     std::uint32_t link = kNoSession;
+
+    std::uint64_t bytes(unsigned direction) const {
+        return std::uint64_t{bytes_high[direction]} << 32 | bytes_low[direction];
+    }
+    // Milliseconds since it was last used. The sweep ends what is idle long before this wraps.
+    std::uint32_t seen_ago(Millis now) const {
+        return static_cast<std::uint32_t>(now) - last_seen;
+    }
+    void seen(Millis now) { last_seen = static_cast<std::uint32_t>(now); }
+    void count(Direction direction, std::uint16_t ip_bytes) {
+        const unsigned d = index_of(direction);
+        ++packets[d];
+        bytes_low[d] += ip_bytes;
+        if (bytes_low[d] < ip_bytes) [[unlikely]]
+            ++bytes_high[d];
+    }
 };
 static_assert(sizeof(Session) == 192);
+static_assert(offsetof(Session, key) == 24 && offsetof(Session, generation) == 104);
+static_assert(offsetof(Session, protocol) == 128);
 
 }  // namespace portcullis::dataplane

@@ -104,6 +104,7 @@ void Sessions::take_ports(PreparedPorts& prepared) {
 void Sessions::give_slot(std::uint32_t index) {
     sessions_[index].state = SessionState::free;
     sessions_[index].link = kNoSession;
+    sessions_[index].has_twin = false;
     (last_free_ == kNoSession ? first_free_ : sessions_[last_free_].link) = index;
     last_free_ = index;
 }
@@ -237,9 +238,9 @@ StartResult Sessions::start(const SessionPlan& plan, const PacketView& packet, M
     session.rule = plan.rule;
     session.service = plan.service;
     session.idle_seconds = plan.idle_seconds;
-    session.started = session.last_seen = now;
-    session.packets[0] = 1;
-    session.bytes[0] = packet.l3_bytes;
+    session.started = now;
+    session.seen(now);
+    session.count(Direction::initiator, packet.l3_bytes);
     enter(index, twin);
     if (!tcp) {
         session.state = SessionState::one_way;
@@ -268,7 +269,9 @@ void Sessions::enter(std::uint32_t index, const SessionHit& twin) {
         return;
     }
     session.link = index_of(*twin.session);
+    session.has_twin = true;
     twin.session->link = index;
+    twin.session->has_twin = true;
     twin.session->shared_key = static_cast<std::uint8_t>(twin.direction);
 }
 
@@ -288,6 +291,7 @@ void Sessions::end(Session& session, Millis /*now*/) {
     }
     if (twin != nullptr) {
         twin->link = kNoSession;
+        twin->has_twin = false;
         twin->twin_last = false;
     }
     if (is_embryonic(session.state)) embryonic_.remove(session.link);

@@ -27,7 +27,9 @@
 #include "dataplane/session/key_hash.h"
 #include "dataplane/session/ports.h"
 #include "dataplane/session/session.h"
+#include "dataplane/session/stun.h"
 #include "dataplane/session/table.h"
+#include "dataplane/session/tcp.h"
 
 namespace portcullis::dataplane {
 
@@ -111,8 +113,17 @@ class Sessions {
 
     void set_limits(const SessionLimits& limits);  // between bursts
 
-    // keys[i] for i < count <= 64; entries whose bit in `wanted` is 0 are left untouched.
-    void lookup(const FlowKey* keys, unsigned count, std::uint64_t wanted, SessionHit* hits);
+    // Bulk lookup, in two steps so that memory is asked for long before it is needed: prefetch() as
+    // soon as a key is known (in words), lookup() once all are. lookup() calls found(i, hit) for each bit i of
+    // `wanted`, lowest first; found() may start and end sessions.
+    std::uint64_t prefetch(const KeyWords& key) const {
+        const std::uint64_t hash = hash_(key);
+        table_.prefetch(hash);
+        return hash;
+    }
+    template <class Found>
+    void lookup(const FlowKey* keys, const std::uint64_t* hashes, std::uint64_t wanted,
+                Found&& found);
     SessionHit find(const FlowKey& key);
 
     // Starts the session, counts the packet and takes its state from it: no track() of this packet.
@@ -121,8 +132,11 @@ class Sessions {
     // session_table_full or what track() says. An embryonic limit makes the oldest embryonic
     // session (of this source) give way first; a full table one that nobody has answered yet.
     StartResult start(const SessionPlan& plan, const PacketView& packet, Millis now);
-    // Counts the packet and moves the state; `bytes` is the IP length.
+    // Counts the packet and moves the state.
     TrackResult track(const SessionHit& hit, const PacketView& packet, Millis now);
+    // The same for the bulk of all packets: those of an established session that change no state
+    // but its counters and TCP windows. False, and nothing has happened: ask track().
+    bool track_established(const SessionHit& hit, const PacketView& packet, Millis now);
 
     // The session and direction to translate a packet by that must not move its state (an ICMP
     // error about the session): `hit`, or its A/V twin if that path was used last.
@@ -158,7 +172,9 @@ class Sessions {
     std::uint64_t port_memory_bytes() const;  // 2 bytes a port of each pool
 
     // When the session ends unless another packet comes.
-    Millis expires(const Session& session) const { return session.last_seen + idle_limit(session); }
+    Millis expires(const Session& session, Millis now) const {
+        return now - session.seen_ago(now) + idle_limit(session);
+    }
 
     // Slots are numbered [0, slots()): at least capacity() + 64.
     std::uint32_t slots() const { return static_cast<std::uint32_t>(sessions_.size()); }
@@ -182,7 +198,7 @@ class Sessions {
     }
     SessionHit find(const FlowKey& key, std::uint64_t hash);
     bool expired(const Session& session, Millis now) const;
-    std::uint64_t idle_limit(const Session& session) const;  // milliseconds
+    std::uint32_t idle_limit(const Session& session) const;  // milliseconds
 
     // sessions.cpp: start and end
     bool clear_responder_key(const FlowKey& key, Millis now, SessionHit& twin);
@@ -230,40 +246,64 @@ inline SessionHit Sessions::find(const FlowKey& key) {
     return find(key, hash_(key));
 }
 
-// Three passes, so that each memory access has been asked for a whole burst before it is needed.
-inline void Sessions::lookup(const FlowKey* keys, unsigned count, std::uint64_t wanted,
-                             SessionHit* hits) {
-    std::array<std::uint64_t, kMaxBurst> hash;
-    if (count < kMaxBurst) wanted &= (std::uint64_t{1} << count) - 1;
-    for (std::uint64_t left = wanted; left != 0; left &= left - 1) {
+// A session is prefetched while those of kAhead packets before it are worked on: that long, memory
+// takes to answer, and no more requests than a core can have under way wait at a time.
+template <class Found>
+void Sessions::lookup(const FlowKey* keys, const std::uint64_t* hashes, std::uint64_t wanted,
+                      Found&& found) {
+    constexpr unsigned kAhead = 64;
+    std::array<SessionTable::Reference, kMaxBurst> candidate;
+    const auto prefetch_next = [&](std::uint64_t& left) {
         const int i = std::countr_zero(left);
-        hash[i] = hash_(keys[i]);
-        table_.prefetch(hash[i]);
-    }
+        left &= left - 1;
+        candidate[i] = table_.first_candidate(hashes[i]);
+        if (candidate[i] == SessionTable::kNone) return;
+        const auto* session = reinterpret_cast<const char*>(&sessions_[candidate[i] >> 1]);
+        __builtin_prefetch(session, 1, 2);
+        __builtin_prefetch(session + 64, 1, 2);
+        if (keys[i].protocol == static_cast<std::uint8_t>(policy::Transport::tcp))
+            __builtin_prefetch(session + 128, 1);
+    };
+    std::uint64_t ahead = wanted;
+    for (unsigned n = 0; n < kAhead && ahead != 0; ++n) prefetch_next(ahead);
     for (std::uint64_t left = wanted; left != 0; left &= left - 1) {
-        const SessionTable::Reference candidate =
-            table_.first_candidate(hash[std::countr_zero(left)]);
-        if (candidate == SessionTable::kNone) continue;
-        const Session* session = &sessions_[candidate >> 1];
-        for (unsigned line = 0; line < sizeof(Session) / 64; ++line)
-            __builtin_prefetch(reinterpret_cast<const char*>(session) + 64 * line, 1);
-    }
-    for (std::uint64_t left = wanted; left != 0; left &= left - 1) {
+        if (ahead != 0) prefetch_next(ahead);
         const int i = std::countr_zero(left);
-        hits[i] = find(keys[i], hash[i]);
+        const SessionTable::Reference first = candidate[i];
+        if (first != SessionTable::kNone && sessions_[first >> 1].key[first & 1] == keys[i])
+            [[likely]]
+            found(i, {&sessions_[first >> 1], static_cast<Direction>(first & 1)});
+        else
+            found(i, find(keys[i], hashes[i]));
     }
 }
 
-inline std::uint64_t Sessions::idle_limit(const Session& session) const {
+inline std::uint32_t Sessions::idle_limit(const Session& session) const {
+    constexpr std::uint32_t kLongest = 4'000'000;  // seconds; in milliseconds they fit 32 bits
     std::uint32_t seconds = session.idle_seconds;
     if (is_embryonic(session.state)) seconds = limits_.tcp_embryonic_seconds;
     if (session.state == SessionState::closing) seconds = limits_.tcp_closing_seconds;
     if (session.state == SessionState::one_way) seconds = std::min(seconds, kOneWaySeconds);
-    return std::uint64_t{std::max(seconds, 1U)} * 1000;
+    return std::clamp(seconds, 1U, kLongest) * 1000;
 }
 
 inline bool Sessions::expired(const Session& session, Millis now) const {
-    return now >= session.last_seen + idle_limit(session);
+    return session.seen_ago(now) >= idle_limit(session);
+}
+
+inline bool Sessions::track_established(const SessionHit& hit, const PacketView& packet,
+                                        Millis now) {
+    Session& session = *hit.session;
+    if (session.state != SessionState::established || session.has_twin || expired(session, now))
+        return false;
+    if (packet.protocol == static_cast<std::uint8_t>(policy::Transport::tcp)) {
+        if (!tcp_track_established(session, hit.direction, packet)) return false;
+    } else if (session.av_path && may_be_stun(packet)) {
+        return false;
+    }
+    session.seen(now);
+    session.count(hit.direction, packet.l3_bytes);
+    return true;
 }
 
 template <class Rejudge>

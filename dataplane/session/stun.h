@@ -21,6 +21,14 @@ struct StunMessage {
 // all else.
 StunMessage read_stun(const PacketView& udp);
 
+// False for what read_stun() has no interest in, as its first byte tells: RTP, TLS, TURN channel data.
+inline bool may_be_stun(const PacketView& udp) {
+    constexpr unsigned kUdpHeader = 8;
+    if (udp.protocol != 17 || udp.l4_bytes() <= kUdpHeader) return false;
+    const std::uint8_t first = udp.l4()[kUdpHeader];
+    return first < 0x40 || first == 0xff;
+}
+
 // A request has passed on this session's path. The oldest gives its place, one that has been
 // answered before any other.
 void stun_remember(Session& session, std::uint32_t fingerprint);

@@ -5,16 +5,11 @@
 namespace portcullis::dataplane {
 namespace {
 
-constexpr std::uint32_t kAckSlack = 66000;  // of bound IV: a full unscaled window and a segment
 constexpr std::uint8_t kUnknownScale = 14;  // picked up: the largest there is (RFC 7323 2.3)
 constexpr std::uint32_t kUnknownWindow = 0xffffU << kUnknownScale;
 // In units of that scale: windows granted before the restart may have been larger than later ones
 // say (a SYN's is not scaled, scaling rounds down), by less than an unscaled window.
-constexpr std::uint16_t kUnknownMinWindow = (kAckSlack >> kUnknownScale) + 1;
-
-std::uint32_t window_of(const TcpSide& side) {
-    return std::max(std::uint32_t{1}, std::uint32_t{side.max_window} << side.window_scale);
-}
+constexpr std::uint16_t kUnknownMinWindow = (kTcpAckSlack >> kUnknownScale) + 1;
 
 // The window of a segment, in bytes. That of a SYN is never scaled (RFC 7323 2.2).
 std::uint32_t granted_by(const TcpSide& side, const TcpSegment& segment) {
@@ -29,25 +24,21 @@ void remember_window(TcpSide& side, const TcpSegment& segment) {
     side.max_window = std::max(side.max_window, static_cast<std::uint16_t>(units));
 }
 
-void raise(std::uint32_t& sequence, std::uint32_t to) {
-    if (tcp_before(sequence, to)) sequence = to;
-}
-
 bool in_window(const TcpSide& sender, const TcpSide& receiver, const TcpSegment& segment) {
     if (tcp_before(sender.max_end + 1, segment.end())) return false;                    // I
-    if (tcp_before(segment.end(), sender.end - window_of(receiver) - 1)) return false;  // II
+    if (tcp_before(segment.end(), sender.end - tcp_window(receiver) - 1)) return false;  // II
     if (!segment.has(kTcpAck)) return true;
     if (tcp_before(receiver.end, segment.ack)) return false;                        // III
-    return !tcp_before(segment.ack, receiver.end - window_of(sender) - kAckSlack);  // IV
+    return !tcp_before(segment.ack, receiver.end - tcp_window(sender) - kTcpAckSlack);  // IV
 }
 
 // Takes over what an accepted segment says.
 void learn(TcpSide& sender, TcpSide& receiver, const TcpSegment& segment) {
     remember_window(sender, segment);
-    raise(sender.end, segment.end());
+    tcp_raise(sender.end, segment.end());
     if (!segment.has(kTcpAck)) return;
-    raise(receiver.acked, segment.ack);
-    raise(receiver.max_end, segment.ack + granted_by(sender, segment));
+    tcp_raise(receiver.acked, segment.ack);
+    tcp_raise(receiver.max_end, segment.ack + granted_by(sender, segment));
 }
 
 // `side` as its SYN or SYN-ACK describes it.
@@ -107,15 +98,15 @@ TcpVerdict track_syn_sent_responder(Session& session, const TcpSegment& segment)
             for (TcpSide* side : {&initiator, &responder}) {
                 if (side->window_scale == 0) continue;
                 side->max_window =
-                    static_cast<std::uint16_t>(std::min(std::uint32_t{0xffff}, window_of(*side)));
+                    static_cast<std::uint16_t>(std::min(std::uint32_t{0xffff}, tcp_window(*side)));
                 side->window_scale = 0;
             }
         }
         // What the SYN's own window granted: data may follow the SYN-ACK at once (RFC 7413).
-        responder.max_end = segment.end() + window_of(initiator);
+        responder.max_end = segment.end() + tcp_window(initiator);
         initiator.acked = segment.ack;
         initiator.max_end = initiator.end;
-        raise(initiator.max_end, segment.ack + segment.window);
+        tcp_raise(initiator.max_end, segment.ack + segment.window);
         session.state = SessionState::syn_received;
         return TcpVerdict::pass;
     }
@@ -171,11 +162,11 @@ TcpVerdict track_picked_up(Session& session, Direction direction, const TcpSegme
     if (segment.has(kTcpAck) && !near(receiver.end, segment.ack)) return TcpVerdict::out_of_window;
     if (segment.has(kTcpRst))
         return is_exact_reset(sender, segment) ? reset(session, sender) : TcpVerdict::pass_unproven;
-    raise(receiver.end, segment.ack);
+    tcp_raise(receiver.end, segment.ack);
     if (direction == Direction::responder) {
         sender.flags |= kTcpSideSeen;
         // Was a guess; from here on it is what the responder grants.
-        receiver.max_end = receiver.end + kAckSlack;
+        receiver.max_end = receiver.end + kTcpAckSlack;
     }
     learn(sender, receiver, segment);
     if (segment.has(kTcpFin)) sender.flags |= kTcpSideFin;
@@ -255,7 +246,7 @@ void tcp_pick_up(Session& session, const TcpSegment& segment) {
     if (segment.has(kTcpFin)) initiator.flags |= kTcpSideFin;
     TcpSide responder;
     responder.end = responder.acked = segment.ack;
-    responder.max_end = segment.ack + window_of(initiator);
+    responder.max_end = segment.ack + tcp_window(initiator);
     responder.max_window = kUnknownMinWindow;
     responder.window_scale = kUnknownScale;
     session.protocol.tcp[0] = initiator;
@@ -293,7 +284,7 @@ bool tcp_sequence_in_flight(const Session& session, Direction sender, std::uint3
     if (session.state == SessionState::picked_up) return true;
     const TcpSide& side = session.protocol.tcp[index_of(sender)];
     const TcpSide& peer = session.protocol.tcp[index_of(opposite(sender))];
-    return tcp_between(side.end - window_of(peer) - 1, sequence, side.end);
+    return tcp_between(side.end - tcp_window(peer) - 1, sequence, side.end);
 }
 
 }  // namespace portcullis::dataplane

@@ -72,6 +72,21 @@ constexpr bool tcp_between(std::uint32_t low, std::uint32_t x, std::uint32_t hig
     return !tcp_before(x, low) && !tcp_before(high, x);
 }
 
+// The largest window that a side has ever offered, in bytes.
+constexpr std::uint32_t tcp_window(const TcpSide& side) {
+    const std::uint32_t bytes = std::uint32_t{side.max_window} << side.window_scale;
+    return bytes == 0 ? 1 : bytes;
+}
+constexpr void tcp_raise(std::uint32_t& sequence, std::uint32_t to) {
+    if (tcp_before(sequence, to)) sequence = to;
+}
+inline constexpr std::uint32_t kTcpAckSlack = 66000;  // of IV: a full unscaled window and a segment
+
+// A segment with ACK, none of SYN, RST, FIN, between two ends that have sent neither FIN nor RST.
+// Its header is known to fit. True: it has passed, and the windows have moved. False: nothing has
+// changed; read_tcp_segment() and tcp_track() say what to do with it.
+bool tcp_track_established(Session& session, Direction direction, const PacketView& packet);
+
 // False where the header does not fit into the packet.
 bool read_tcp_segment(const PacketView& packet, TcpSegment& segment);
 
@@ -96,5 +111,33 @@ TcpVerdict tcp_track(Session& session, Direction direction, const TcpSegment& se
 // RFC 5927 4.1: can a segment with this sequence number, sent by `sender`, still be on its way?
 // ICMP errors whose quote says otherwise are forged. True where the windows are not known.
 bool tcp_sequence_in_flight(const Session& session, Direction sender, std::uint32_t sequence);
+
+inline bool tcp_track_established(Session& session, Direction direction, const PacketView& packet) {
+    const std::uint8_t* tcp = packet.l4();
+    if ((tcp[13] & (kTcpFin | kTcpSyn | kTcpRst | kTcpAck | kTcpUrg)) != kTcpAck) return false;
+    TcpSide& sender = session.protocol.tcp[index_of(direction)];
+    TcpSide& receiver = session.protocol.tcp[index_of(opposite(direction))];
+    if (((sender.flags | receiver.flags) & (kTcpSideFin | kTcpSideReset)) != 0) return false;
+    const auto be32 = [tcp](unsigned at) {
+        std::uint32_t word;
+        __builtin_memcpy(&word, tcp + at, sizeof(word));
+        return __builtin_bswap32(word);
+    };
+    const std::uint32_t ack = be32(8);
+    const std::uint32_t end =
+        be32(4) + packet.l4_bytes() - static_cast<std::uint32_t>(tcp[12] >> 4) * 4;
+    const bool inside =
+        !tcp_before(sender.max_end + 1, end) &&                                // I
+        !tcp_before(end, sender.end - tcp_window(receiver) - 1) &&             // II
+        !tcp_before(receiver.end, ack) &&                                      // III
+        !tcp_before(ack, receiver.end - tcp_window(sender) - kTcpAckSlack);    // IV
+    if (!inside) return false;
+    const auto window = static_cast<std::uint16_t>(tcp[14] << 8 | tcp[15]);
+    if (window > sender.max_window) sender.max_window = window;
+    tcp_raise(sender.end, end);
+    tcp_raise(receiver.acked, ack);
+    tcp_raise(receiver.max_end, ack + (std::uint32_t{window} << sender.window_scale));
+    return true;
+}
 
 }  // namespace portcullis::dataplane

@@ -9,16 +9,10 @@ bool is_protocol(const Session& session, policy::Transport transport) {
     return session.key[0].protocol == static_cast<std::uint8_t>(transport);
 }
 
-void count(Session& session, Direction direction, const PacketView& packet) {
-    ++session.packets[index_of(direction)];
-    session.bytes[index_of(direction)] += packet.l3_bytes;
-}
-
 }  // namespace
 
 Session* Sessions::twin_of(Session& session) {
-    if (session.link == kNoSession || !is_protocol(session, policy::Transport::udp)) return nullptr;
-    return &sessions_[session.link];
+    return session.has_twin ? &sessions_[session.link] : nullptr;
 }
 
 TrackResult Sessions::track(const SessionHit& hit, const PacketView& packet, Millis now) {
@@ -57,7 +51,7 @@ TrackResult Sessions::track_tcp(Session& session, Direction direction, const Pac
             end(session, now);
             return {Track::start_new, {}, nullptr};
         case TcpVerdict::pass:
-            session.last_seen = now;
+            session.seen(now);
             break;
         case TcpVerdict::pass_unproven:
             break;
@@ -67,7 +61,7 @@ TrackResult Sessions::track_tcp(Session& session, Direction direction, const Pac
         session.link = kNoSession;
     }
     unanswered_ -= was_unanswered && !is_unanswered(session.state);
-    count(session, direction, packet);
+    session.count(direction, packet.l3_bytes);
     return {Track::pass, {}, &session, direction};
 }
 
@@ -111,8 +105,8 @@ TrackResult Sessions::track_datagram(Session& session, Direction direction,
         path.state = SessionState::established;
         --unanswered_;
     }
-    path.last_seen = now;
-    count(path, by.direction, packet);
+    path.seen(now);
+    path.count(by.direction, packet.l3_bytes);
     return {Track::pass, {}, &path, by.direction};
 }
 

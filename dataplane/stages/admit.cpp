@@ -122,8 +122,8 @@ std::optional<DropReason> plan_nat(const RuntimePolicy& policy, const policy::Ru
     }
     const RouteResult route = policy.route(plan.translated_destination);
     if (route.interface == kNoInterface) return DropReason::no_route;
-    plan.responder_interface = wire_id(
-        {policy.device_of(route.interface), policy.policy().interfaces[route.interface].vlan});
+    const Egress& egress = policy.egress(route.interface);
+    plan.responder_interface = wire_id({egress.device, egress.vlan});
     return std::nullopt;
 }
 

@@ -15,18 +15,21 @@ namespace portcullis::dataplane {
 
 namespace {
 
-constexpr std::uint16_t kEthernetBytes = 14, kTagBytes = 4;
+constexpr std::uint16_t kEthernetBytes = 14, kTagBytes = 4, kMacBytes = 6;
 // For each worker, a tenth of it at once: of packets to next hops that main does not know yet, and
 // of more packets to those that it is asking for. It lets few of the latter wait anyway, and what
 // floods a host that does not answer must not crowd the answers to node probes out of main's ring.
 constexpr std::uint32_t kNewHopsPerSecond = 5000, kWaitingPerSecond = 2000;
 
 // Writes the Ethernet header in front of the IP packet, with a tag where the egress is a VLAN; cuts
-// Ethernet padding off behind it. There is room: parse has seen to it.
+// Ethernet padding off behind it. There is room: parse has seen to it. MAC addresses as mac_word().
 std::uint8_t* write_frame(rte_mbuf& mbuf, const PacketView& view, std::uint16_t vlan,
-                          const MacAddress& source) {
+                          std::uint64_t source, std::uint64_t destination) {
     std::uint8_t* at = view.l3 - kEthernetBytes - (vlan != 0 ? kTagBytes : 0);
-    std::memcpy(at + 6, source.data(), source.size());
+    const std::uint64_t first = destination | source << 48;
+    const auto rest = static_cast<std::uint32_t>(source >> 16);
+    std::memcpy(at, &first, sizeof first);
+    std::memcpy(at + 8, &rest, sizeof rest);
     std::uint8_t* type = at + 12;
     if (vlan != 0) {
         const std::uint16_t tag[2] = {rte_cpu_to_be_16(0x8100), rte_cpu_to_be_16(vlan)};
@@ -50,25 +53,25 @@ IpAddress destination_of(const PacketView& view) {
 }
 
 // Asks the route again: the neighbour of a session has changed, or was not known until now.
-std::optional<MacAddress> find_neighbour(Burst& burst, unsigned i, Attachment at, NeighbourId& id,
-                                         Context& context) {
+// Its MAC address as a word; 0 where there is none, and then the packet has met its fate.
+std::uint64_t find_neighbour(Burst& burst, unsigned i, Attachment at, NeighbourId& id,
+                             Context& context) {
     const RouteResult route = context.policy->route(destination_of(burst.view[i]));
     id = context.neighbours->find(at, route.next_hop);
-    const auto mac = context.neighbours->resolve(id);
-    if (mac) return mac;
+    if (const std::uint64_t mac = context.neighbours->resolve_word(id)) return mac;
     if (id != kNoNeighbour && context.neighbours->state(id) == NeighbourState::failed) {
         burst.drop(i, DropReason::neighbour_failed);
-        return std::nullopt;
+        return 0;
     }
     const bool known = id != kNoNeighbour;
     if (!(known ? context.waiting_limit.take(kWaitingPerSecond, context.now)
                 : context.new_hop_limit.take(kNewHopsPerSecond, context.now))) {
         burst.drop(i, DropReason::neighbour_queue_full);
-        return std::nullopt;
+        return 0;
     }
     burst.punt(i, NoteKind::resolve, at);
     note_of(*burst.mbuf[i]).next_hop = route.next_hop;
-    return std::nullopt;
+    return 0;
 }
 
 void forward_one(Burst& burst, unsigned i, Context& context) {
@@ -77,16 +80,15 @@ void forward_one(Burst& burst, unsigned i, Context& context) {
     NeighbourId& id =
         session != nullptr ? session->neighbour[index_of(burst.hit[i].direction)] : none;
     const std::uint16_t interface = burst.egress[i];
-    const Attachment at{context.policy->device_of(interface),
-                        context.policy->policy().interfaces[interface].vlan};
-    std::uint8_t* frame =
-        write_frame(*burst.mbuf[i], burst.view[i], at.vlan, context.macs[at.device]);
-    auto mac = context.neighbours->resolve(id);
-    if (!mac) [[unlikely]] {
+    const Egress& egress = context.policy->egress(interface);
+    const Attachment at{egress.device, egress.vlan};
+    std::uint64_t mac = context.neighbours->resolve_word(id);
+    std::uint8_t* frame = write_frame(*burst.mbuf[i], burst.view[i], at.vlan,
+                                      mac_word(context.macs[at.device]), mac);
+    if (mac == 0) [[unlikely]] {
         mac = find_neighbour(burst, i, at, id, context);
-        if (!mac) return;
+        std::memcpy(frame, &mac, kMacBytes);
     }
-    std::memcpy(frame, mac->data(), mac->size());
     burst.device[i] = at.device;
 }
 

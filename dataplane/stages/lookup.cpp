@@ -76,18 +76,23 @@ void follow_error(Burst& burst, unsigned i, Context& context) {
 }  // namespace
 
 void lookup(Burst& burst, Context& context) {
-    context.sessions->lookup(burst.key.data(), burst.count, burst.live, burst.hit.data());
-    for_each(burst.live, [&](unsigned i) {
-        Session* session = burst.hit[i].session;
+    const std::uint32_t generation = context.policy->generation();
+    const auto follow = [&](unsigned i, const SessionHit& hit) {
+        burst.hit[i] = hit;
+        Session* session = hit.session;
+        const bool error = burst.kind[i] == PacketKind::icmp_error;
+        if (session != nullptr && session->generation == generation && !error &&
+            context.sessions->track_established(hit, burst.view[i], context.now)) [[likely]]
+            return;
         // `free`: an earlier packet of this burst has ended it.
         const bool found = session != nullptr && session->state != SessionState::free;
-        const bool error = burst.kind[i] == PacketKind::icmp_error;
         if (found && !is_current(*session, burst, i, context)) return;
         if (found && !error) return follow_flow(burst, i, context);
         if (found) return follow_error(burst, i, context);
         if (error) return burst.drop(i, DropReason::icmp_no_session);
         burst.missed |= std::uint64_t{1} << i;
-    });
+    };
+    context.sessions->lookup(burst.key.data(), burst.hash.data(), burst.live, follow);
 }
 
 }  // namespace portcullis::dataplane

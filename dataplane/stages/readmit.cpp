@@ -35,7 +35,7 @@ bool responder_is_where_it_was(const Session& session, const RuntimePolicy& poli
     const std::uint16_t interface = policy.route(session.key[1].source).interface;
     return interface != kNoInterface &&
            session.key[1].interface ==
-               wire_id({policy.device_of(interface), policy.policy().interfaces[interface].vlan});
+               wire_id({policy.egress(interface).device, policy.egress(interface).vlan});
 }
 
 std::optional<DropReason> refuse(const Session& session, std::uint32_t rule,

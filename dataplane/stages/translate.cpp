@@ -31,8 +31,24 @@ void refuse(Burst& burst, unsigned i, DropReason reason, IcmpError error, std::u
     burst.drop(i, reason);
 }
 
-void rewrite(Burst& burst, unsigned i, const FlowKey& other) {
+constexpr unsigned kIpv4Ttl = 8, kIpv6HopLimit = 7;
+
+std::uint8_t ttl_of(const PacketView& view) {
+    return view.l3[view.family == Family::ipv4 ? kIpv4Ttl : kIpv6HopLimit];
+}
+
+bool has_ports(const PacketView& view) {
+    return view.protocol == static_cast<std::uint8_t>(policy::Transport::udp) ||
+           view.protocol == static_cast<std::uint8_t>(policy::Transport::tcp);
+}
+
+// TTL, and what NAT makes of the packet.
+void rewrite(Burst& burst, unsigned i, policy::NatKind nat, const FlowKey& other) {
     const PacketView& view = burst.view[i];
+    if (nat != policy::NatKind::none && has_ports(view)) [[likely]]
+        return view.family == Family::ipv4 ? forward_ipv4(view, other) : forward_ipv6(view, other);
+    (void)decrement_ttl(view);
+    if (nat == policy::NatKind::none) return;
     if (burst.kind[i] == PacketKind::flow) return translate(view, other);
     if (const auto quoted = parse_icmp_error(view, burst.key[i].interface))
         translate_icmp_error(view, *quoted, other);
@@ -49,14 +65,14 @@ void translate_one(Burst& burst, unsigned i, Context& context) {
         if (egress == kNoInterface)
             return refuse(burst, i, DropReason::no_route, IcmpError::no_route, 0, context);
     }
-    const std::uint16_t mtu = context.policy->policy().interfaces[egress].mtu;
+    const std::uint16_t mtu = context.policy->egress(egress).mtu;
     if (burst.view[i].l3_bytes > mtu) [[unlikely]]
         return refuse(burst, i, DropReason::too_big, IcmpError::too_big, mtu, context);
-    if (!decrement_ttl(burst.view[i])) [[unlikely]]
+    if (ttl_of(burst.view[i]) <= 1) [[unlikely]]
         return refuse(burst, i, DropReason::ttl_expired, IcmpError::time_exceeded, 0, context);
 
     burst.egress[i] = egress;
-    if (session.nat != policy::NatKind::none) rewrite(burst, i, other);
+    rewrite(burst, i, session.nat, other);
 }
 
 }  // namespace

@@ -18,13 +18,14 @@ inline std::uint16_t load_be16(const std::uint8_t* at) {
     return rte_be_to_cpu_16(value);
 }
 
+// Made of whole words: made of bytes it would be read back, as words, before the bytes have arrived.
 inline policy::IpAddress load_v4(const std::uint8_t* at) {
-    std::array<std::uint8_t, 16> bytes{};
-    bytes[10] = bytes[11] = 0xff;
-    std::memcpy(bytes.data() + 12, at, 4);
-    return policy::IpAddress::from_bytes(bytes);
+    static_assert(std::endian::native == std::endian::little);
+    std::uint32_t address;
+    std::memcpy(&address, at, sizeof address);
+    const std::array<std::uint64_t, 2> halves{0, std::uint64_t{address} << 32 | 0xffff0000};
+    return policy::IpAddress::from_bytes(std::bit_cast<std::array<std::uint8_t, 16>>(halves));
 }
-
 inline policy::IpAddress load_v6(const std::uint8_t* at) {
     std::array<std::uint8_t, 16> bytes;
     std::memcpy(bytes.data(), at, 16);

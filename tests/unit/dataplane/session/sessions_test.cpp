@@ -86,7 +86,9 @@ TEST(Sessions, AgreesWithMapsOverRandomOperations) {
 
         SessionHit hits[2];
         const FlowKey both[2] = {key, key};
-        sessions->lookup(both, 2, 2, hits);
+        const std::uint64_t hash = sessions->prefetch(words_of(key));
+        const std::uint64_t hashes[2] = {hash, hash};
+        sessions->lookup(both, hashes, 2, [&](unsigned i, const SessionHit& hit) { hits[i] = hit; });
         const auto known = by_key.find(bytes(key));
         ASSERT_EQ(hits[0].session, nullptr);
         ASSERT_EQ(hits[1].session != nullptr, known != by_key.end());

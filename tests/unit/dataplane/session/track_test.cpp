@@ -311,7 +311,7 @@ TEST(Start, TwoFirstPacketsInOneBurst) {
     const StartResult b = world.sessions->start(plan, p.view(), 1);
     EXPECT_EQ(a.session, b.session);
     EXPECT_EQ(a.session->packets[0], 2U);
-    EXPECT_EQ(a.session->bytes[0], 2 * p.bytes.size());
+    EXPECT_EQ(a.session->bytes(0), 2 * p.bytes.size());
     EXPECT_EQ(world.sessions->size(), 1U);
 }
 
