@@ -64,6 +64,7 @@ def try_nic(nic, prepared, build, seed):
             judge.rss = machine.rss()
             tester = Tester(console, wires, MACS)
             flows = sample_flows(site, seed)
+            tester.warm_up(flows)
             judge.heading()
             for flow in flows:
                 judge.flow(flow, *tester.send(flow))

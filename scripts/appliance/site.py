@@ -58,12 +58,19 @@ class Site:
                        VLANS["dmz-p"]: list(map(str, as_list(proxy["external"])))},
         }
         self.vips = {role: list(map(str, as_list(addresses))) for role, addresses in edge["vips"].items()}
-        self.servers = external + internal + corporate
+        self.own = {a.split("/")[0] for interface in deployment["interfaces"].values() for a in interface["addresses"]}
 
     def vip(self, role, version):
         return next(a for a in self.vips[role] if ipaddress.ip_address(a).version == version)
 
     def responders(self, device):
-        """What the hosts at a device's far end answer by themselves."""
+        """What the hosts at a device's far end answer by themselves: ARP, ND and probes. What flows are answered
+        is the test's business."""
         mac, held = FAR_MACS[device], self.held[device]
-        return [frames.neighbours(mac, held), frames.servers(mac, {a for of_vlan in held.values() for a in of_vlan})]
+        serve = frames.servers(mac, {a for of_vlan in held.values() for a in of_vlan})
+
+        def probed(frame):
+            packet = frames.ip_of(frame)
+            return serve(frame) if packet is not None and packet.src in self.own else None
+
+        return [frames.neighbours(mac, held), probed]
