@@ -40,11 +40,8 @@ std::uint64_t RuleHits::total(std::uint32_t rule) const {
 }
 
 void DenyRing::record(DenySample sample) {
+    if (full()) return suppress();
     const std::uint32_t head = head_.load(std::memory_order_relaxed);
-    if (head - tail_.load(std::memory_order_acquire) == kCapacity) {
-        ++suppressed_;
-        return;
-    }
     sample.suppressed = suppressed_;
     suppressed_ = 0;
     samples_[head % kCapacity] = sample;

@@ -128,7 +128,13 @@ struct DenySample {
 class DenyRing {
   public:
     static constexpr std::uint32_t kCapacity = 256;
-    void record(DenySample sample);               // the worker
+    // The worker. While it is full samples are not worth making: suppress() counts them.
+    bool full() const {
+        return head_.load(std::memory_order_relaxed) - tail_.load(std::memory_order_acquire) ==
+               kCapacity;
+    }
+    void suppress() { ++suppressed_; }
+    void record(DenySample sample);
     std::size_t take(std::span<DenySample> out);  // main
 
   private:

@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <ctime>
 
@@ -50,7 +51,7 @@ struct Worker::Impl {
     // The packets in burst.mbuf[0, n), whose ingress devices are set.
     void process(unsigned n);
     void settle(Burst& done);
-    void settle_ended(Burst& done, unsigned i);
+    bool settle_ended(Burst& done, unsigned i);
     void send_answers();
 
     unsigned poll_devices();
@@ -112,15 +113,22 @@ void Worker::Impl::process(unsigned n) {
     outbox.flush(counters);
 }
 
-// Each packet into exactly one count.
+// Each packet into exactly one count. What is dropped is given back together.
 void Worker::Impl::settle(Burst& done) {
     for_each(done.live, [&](unsigned i) { outbox.put(done.mbuf[i], done.device[i], counters); });
     const std::uint64_t all =
         done.count == kBurstSize ? ~std::uint64_t{0} : (std::uint64_t{1} << done.count) - 1;
-    for_each(all & ~done.live, [&](unsigned i) { settle_ended(done, i); });
+    if (done.live == all) return;
+    std::array<rte_mbuf*, kBurstSize> dropped;
+    unsigned drops = 0;
+    for_each(all & ~done.live, [&](unsigned i) {
+        if (!settle_ended(done, i)) dropped[drops++] = done.mbuf[i];
+    });
+    rte_pktmbuf_free_bulk(dropped.data(), drops);
 }
 
-void Worker::Impl::settle_ended(Burst& done, unsigned i) {
+// True where another thread has the packet now; false where it is dropped, and counted.
+bool Worker::Impl::settle_ended(Burst& done, unsigned i) {
     rte_mbuf* packet = done.mbuf[i];
     DropReason reason = done.reason[i];
     if (done.fate[i] == Fate::handed_over) {
@@ -128,16 +136,20 @@ void Worker::Impl::settle_ended(Burst& done, unsigned i) {
         note.kind = NoteKind::handover;
         note.at = done.ingress[i];
         if (rte_ring_sp_enqueue(config.switchboard->handover(config.index, done.owner[i]),
-                                packet) == 0)
-            return counters.handed_out.add();
+                                packet) == 0) {
+            counters.handed_out.add();
+            return true;
+        }
         reason = DropReason::handover_full;
     } else if (done.fate[i] == Fate::punted) {
-        if (rte_ring_sp_enqueue(config.switchboard->to_main(config.index), packet) == 0)
-            return counters.punted.add();
+        if (rte_ring_sp_enqueue(config.switchboard->to_main(config.index), packet) == 0) {
+            counters.punted.add();
+            return true;
+        }
         reason = DropReason::punt_full;
     }
     counters.drop(reason);
-    rte_pktmbuf_free(packet);
+    return false;
 }
 
 void Worker::Impl::send_answers() {

@@ -62,13 +62,17 @@ bool was_translated(const FlowKey& key, const RuntimePolicy& policy) {
 }
 
 void deny(Burst& burst, unsigned i, const Judgement& judgement, Context& context) {
-    DenySample sample;
-    sample.key = burst.key[i];
-    sample.when = context.now;
-    sample.generation = context.policy->generation();
-    sample.rule = judgement.rule;
-    sample.reason = judgement.reason;
-    context.denies->record(sample);
+    if (context.denies->full()) {
+        context.denies->suppress();
+    } else {
+        DenySample sample;
+        sample.key = burst.key[i];
+        sample.when = context.now;
+        sample.generation = context.policy->generation();
+        sample.rule = judgement.rule;
+        sample.reason = judgement.reason;
+        context.denies->record(sample);
+    }
     context.hits->hit(context.worker, judgement.rule);
     burst.drop(i, judgement.reason);
 }

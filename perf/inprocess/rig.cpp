@@ -23,6 +23,7 @@ namespace {
 constexpr unsigned kBurst = 64;
 constexpr unsigned kDescriptors = 1024;
 constexpr unsigned kPoolPackets = 16384;
+constexpr std::uint32_t kAtOnce = 8192;  // flows that are opened before the first is answered
 
 void require(bool good, const std::string& what) {
     if (!good) throw std::runtime_error(what);
@@ -31,7 +32,8 @@ void require(bool good, const std::string& what) {
 // New flows need room beside the established ones, or they would push them out.
 std::uint32_t capacity_of(const Options& options) {
     const bool grows = options.load == Load::new_session || options.load == Load::mixed;
-    return std::max<std::uint32_t>(options.sessions + (grows ? 1U << 20 : 0), 1024);
+    // Half of the table at most may be half-open.
+    return std::max<std::uint32_t>(options.sessions + (grows ? 1U << 20 : 0), 2 * kAtOnce);
 }
 
 }  // namespace
@@ -196,11 +198,10 @@ void Rig::learn_replies(unsigned worker, std::uint32_t first, std::uint32_t coun
 
 // Flows are opened a few at a time: half-open ones are limited.
 void Rig::establish() {
-    constexpr std::size_t kAtOnce = 8192;
     for (unsigned w = 0; w < options_.workers; ++w) {
         for (std::size_t from = 0; from < owned_[w].size(); from += kAtOnce) {
             const auto begin = owned_[w].begin() + static_cast<std::ptrdiff_t>(from);
-            const auto count = std::min(kAtOnce, owned_[w].size() - from);
+            const auto count = std::min<std::size_t>(kAtOnce, owned_[w].size() - from);
             const std::vector<std::uint32_t> flows(begin,
                                                    begin + static_cast<std::ptrdiff_t>(count));
             const std::uint32_t before = workers_[w]->sessions().size();
