@@ -28,6 +28,8 @@ class Hosts {
     void find_firewall(unsigned seconds);
     const Mac& firewall(SideOf side) const { return *macs_[index_of(side)]; }
 
+    // Takes a burst on each side, none of it packets of flows.
+    void listen();
     // A frame that is no packet of a flow.
     void on_frame(SideOf side, const std::uint8_t* frame, unsigned bytes);
 
@@ -43,7 +45,6 @@ class Hosts {
     void on_probe(SideOf side, Family family, std::uint8_t protocol, const std::uint8_t* frame,
                   unsigned bytes);
     void send(SideOf side, const std::uint8_t* frame, unsigned bytes);
-    void listen();
 
     const Scenario& scenario_;
     std::array<Port*, 2> ports_;

@@ -52,10 +52,11 @@ void serve(const Options& options) {
     open_flows(bench);
     for (const Sizes& sizes : options.sizes)
         if (!measure(bench, options, sizes)) return;
-    if (!options.check_sessions) return;
-    print({{"measure", "sessions"},
-           {"flows", bench.flows().size()},
-           {"dead", count_dead_flows(bench)}});
+    if (options.check_sessions)
+        print({{"measure", "sessions"},
+               {"flows", bench.flows().size()},
+               {"dead", count_dead_flows(bench)}});
+    while (options.linger && !stop_wanted()) bench.hosts().listen();
 }
 
 int run(int argc, char** argv) {

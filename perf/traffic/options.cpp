@@ -130,6 +130,7 @@ po::options_description all_options() {
         "windows", text(), "milliseconds of a window; 0: none (0)")(
         "check-every", text(), "so manieth packet is checked byte by byte (64)")(
         "check-sessions", text(), "on or off: afterwards, whether every session lives (on)")(
+        "linger", text(), "on: stay connected in the end, until a signal comes (off)")(
         "trial-seconds", text(), "of a trial of the search (0.5)")(
         "resolution", text(), "of the search (0.01)")("tolerance", text(),
                                                       "share of packets that may be lost (0)")(
@@ -329,6 +330,7 @@ void Reader::take_trial() {
     take("highest", s.highest, 0.0, 1e9);
     take("latency-share", options_.latency_share, 0.01, 1.0);
     choose<bool>("check-sessions", options_.check_sessions, {{"on", true}, {"off", false}});
+    choose<bool>("linger", options_.linger, {{"on", true}, {"off", false}});
 }
 
 }  // namespace

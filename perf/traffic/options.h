@@ -30,6 +30,7 @@ struct Options {
     SearchPlan search;
     double latency_share = 0.5;  // of the no-drop rate
     bool check_sessions = true;
+    bool linger = false;  // stay connected and answer as a host until a signal comes
 };
 
 // Nothing: help was asked for and printed. Throws Failure with every mistake at once, a line each.

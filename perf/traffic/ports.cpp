@@ -19,7 +19,7 @@ namespace {
 
 constexpr unsigned kCache = 256;
 constexpr std::uint16_t kMtu = 1500;
-constexpr std::chrono::milliseconds kKnockAgain{300};
+constexpr std::chrono::milliseconds kKnockAgain{1000};
 
 rte_mempool* checked(rte_mempool* pool, const std::string& name) {
     if (pool == nullptr)
@@ -112,7 +112,9 @@ Port::Port(const std::string& device, unsigned descriptors) : device_(device) {
     rte_mempool* pool = make_pool("rx_" + std::to_string(id_), 4 * descriptors + 4 * kCache);
     require(rte_eth_rx_queue_setup(id_, 0, rx, socket, nullptr, pool), "has no RX queue");
     require(rte_eth_tx_queue_setup(id_, 0, tx, socket, nullptr), "has no TX queue");
-    require(rte_eth_dev_start(id_), "does not start");
+    const int started = rte_eth_dev_start(id_);
+    // A memif client knocks when it is started; wait_for_link() knocks again.
+    if (!is_memif()) require(started, "does not start");
     rte_eth_promiscuous_enable(id_);  // not every virtual device has the mode; those pass all
     rte_ether_addr mac;
     require(rte_eth_macaddr_get(id_, &mac), "has no MAC address");
@@ -139,8 +141,8 @@ void Port::wait_for_link(unsigned seconds) const {
     rte_eth_link link{};
     while (rte_eth_link_get_nowait(id_, &link) != 0 || link.link_status != RTE_ETH_LINK_UP) {
         if (stop_wanted()) throw Stopped();
-        // A memif client knocks once, when it is started; its server may not have been ready.
-        if (steady_clock::now() > again && device_.starts_with("net_memif")) {
+        // A memif client knocks once, and its server may not have been ready.
+        if (steady_clock::now() > again && is_memif()) {
             rte_eth_dev_stop(id_);
             rte_eth_dev_start(id_);
             again += kKnockAgain;

@@ -53,6 +53,8 @@ class Port {
     const std::string& device() const { return device_; }
 
   private:
+    bool is_memif() const { return device_.starts_with("net_memif"); }
+
     std::string device_;
     std::uint16_t id_ = 0;
     Mac mac_{};

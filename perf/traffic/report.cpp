@@ -74,10 +74,14 @@ json to_json(const TrialPlan& plan, const TrialResult& r) {
         {"stopped", r.stopped},
     };
     if (plan.fresh_percent != 0) {
+        out["fresh_sent"] = r.fresh_sent;
         out["fresh_sent_rate"] = a_second(r.fresh_sent);
         out["fresh_received_rate"] = a_second(r.fresh_received);
     }
-    if (plan.denied_percent != 0) out["denied_rate"] = a_second(r.denied_sent);
+    if (plan.denied_percent != 0) {
+        out["denied_sent"] = r.denied_sent;
+        out["denied_rate"] = a_second(r.denied_sent);
+    }
     if (plan.rate != 0) out["latency_us"] = latency_of(r.latency);
     if (r.window_seconds != 0) out["windows"] = windows_of(r);
     return out;
