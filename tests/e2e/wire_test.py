@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Frames that no client sends: tags, wrong checksums, options, fragments, errors about translated sessions,
-lies about who sends, garbage; over af_packet devices and over pcap ones."""
+lies about who sends, garbage; over af_packet devices, pcap ones and af_xdp ones."""
 import os
 import random
 import unittest
@@ -386,6 +386,12 @@ class Pcap(WireTests, WireCase):
         for offset in (0, 100):
             self.assert_counts("fragment", lambda o=offset: self.send(
                 "wan", IPv6(src=CLIENT6, dst=AV6) / IPv6ExtHdrFragment(nh=17, offset=o, m=1) / Raw(b"0" * 64)))
+
+
+class AfXdp(Pcap):
+    """XDP in the driver, packets copied: what every veth can do."""
+
+    vdev = "net_af_xdp{number},iface={interface}"
 
 
 if __name__ == "__main__":
