@@ -44,8 +44,8 @@ bool measure(Bench& bench, const Options& options, const Sizes& sizes) {
 
 void serve(const Options& options) {
     const Eal eal(options.eal);
-    Port client(options.client_port, options.descriptors);
-    Port node(options.node_port, options.descriptors);
+    Port client(options.client_port, options.descriptors, options.rx_queues);
+    Port node(options.node_port, options.descriptors, options.rx_queues);
     client.wait_for_link(options.link_seconds);
     node.wait_for_link(options.link_seconds);
     Bench bench(options.scenario, client, node, options.descriptors);

@@ -102,7 +102,8 @@ po::options_description all_options() {
         "client-port", text(), "DPDK device on the clients' side: a vdev or a PCI address")(
         "node-port", text(), "likewise on the nodes' side")("core", text(), "to run on (0)")(
         "memory-mib", text(), "for packet buffers (256)")("huge", text(), "on or off (on)")(
-        "descriptors", text(), "of a queue (1024)")("link-seconds", text(),
+        "descriptors", text(), "of a queue (1024)")(
+        "rx-queues", text(), "of each port, for a device that sends from several (1)")("link-seconds", text(),
                                                     "to wait for both links (15)")(
         "eal", po::value<std::vector<std::string>>(), "one more argument for DPDK's environment")(
         "protocol", text(), "udp or tcp (udp)")("nat", text(), "none, dnat or full (dnat)")(
@@ -175,6 +176,7 @@ void Reader::take_environment() {
     take("memory-mib", eal.memory_mib, 64U, 65536U);
     choose<bool>("huge", eal.huge, {{"on", true}, {"off", false}});
     take("descriptors", options_.descriptors, 64U, 32768U);
+    take("rx-queues", options_.rx_queues, 1U, 16U);
     take("link-seconds", options_.link_seconds, 1U, 3600U);
     if (has("eal")) eal.extra = given_["eal"].as<std::vector<std::string>>();
     for (const std::string& port : {options_.client_port, options_.node_port})

@@ -22,6 +22,7 @@ struct Options {
     EalSettings eal;
     std::string client_port, node_port;
     unsigned descriptors = 1024;
+    unsigned rx_queues = 1;
     unsigned link_seconds = 15;
     Scenario scenario;
     Mode mode = Mode::run;

@@ -94,7 +94,8 @@ bool is_pci_address(const std::string& device) {
     });
 }
 
-Port::Port(const std::string& device, unsigned descriptors) : device_(device) {
+Port::Port(const std::string& device, unsigned descriptors, unsigned rx_queues)
+    : device_(device), rx_queues_(static_cast<std::uint16_t>(rx_queues)) {
     const auto require = [&](int error, const std::string& what) {
         if (error != 0) throw Failure(device_ + ": " + what + " (" + reason(error) + ")");
     };
@@ -105,12 +106,14 @@ Port::Port(const std::string& device, unsigned descriptors) : device_(device) {
             "is no device of DPDK: is it bound to a driver of DPDK's?");
     rte_eth_conf wanted{};
     wanted.rxmode.mtu = kMtu;
-    require(rte_eth_dev_configure(id_, 1, 1, &wanted), "cannot be configured");
+    require(rte_eth_dev_configure(id_, rx_queues_, 1, &wanted), "cannot be configured");
     auto rx = static_cast<std::uint16_t>(descriptors), tx = rx;
     require(rte_eth_dev_adjust_nb_rx_tx_desc(id_, &rx, &tx), "offers no such --descriptors");
     const auto socket = static_cast<unsigned>(std::max(0, rte_eth_dev_socket_id(id_)));
-    rte_mempool* pool = make_pool("rx_" + std::to_string(id_), 4 * descriptors + 4 * kCache);
-    require(rte_eth_rx_queue_setup(id_, 0, rx, socket, nullptr, pool), "has no RX queue");
+    rte_mempool* pool = make_pool("rx_" + std::to_string(id_), 4 * descriptors * rx_queues + 4 * kCache);
+    for (std::uint16_t queue = 0; queue < rx_queues_; ++queue)
+        require(rte_eth_rx_queue_setup(id_, queue, rx, socket, nullptr, pool),
+                "has no RX queue " + std::to_string(queue));
     require(rte_eth_tx_queue_setup(id_, 0, tx, socket, nullptr), "has no TX queue");
     const int started = rte_eth_dev_start(id_);
     // A memif client knocks when it is started; wait_for_link() knocks again.
@@ -127,7 +130,13 @@ Port::~Port() {
 }
 
 unsigned Port::receive(rte_mbuf** packets) {
-    return rte_eth_rx_burst(id_, 0, packets, kBurst);
+    for (std::uint16_t i = 0; i < rx_queues_; ++i) {
+        const std::uint16_t queue = next_rx_queue_;
+        next_rx_queue_ = static_cast<std::uint16_t>(queue + 1 == rx_queues_ ? 0 : queue + 1);
+        const unsigned count = rte_eth_rx_burst(id_, queue, packets, kBurst);
+        if (count != 0) return count;
+    }
+    return 0;
 }
 
 unsigned Port::send(rte_mbuf** packets, unsigned count) {

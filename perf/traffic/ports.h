@@ -38,7 +38,8 @@ rte_mempool* make_pool(const std::string& name, unsigned packets);
 // A vdev ("net_memif0,role=client,...") or a PCI address.
 class Port {
   public:
-    Port(const std::string& device, unsigned descriptors);
+    // A device under test that sends from several queues needs as many here: memif joins them one to one.
+    Port(const std::string& device, unsigned descriptors, unsigned rx_queues);
     ~Port();
     Port(const Port&) = delete;
     Port& operator=(const Port&) = delete;
@@ -57,6 +58,8 @@ class Port {
 
     std::string device_;
     std::uint16_t id_ = 0;
+    std::uint16_t rx_queues_;
+    std::uint16_t next_rx_queue_ = 0;
     Mac mac_{};
 };
 
