@@ -33,6 +33,8 @@ edge:
     edge2: {access: 203.0.113.12, web-conferencing: 203.0.113.22, av: 203.0.113.32, internal: 10.20.0.12}
 pools:
   pool-a: {role: front-end, servers: 10.30.2.11}
+# Nobody answers between two measurements: the nodes stay up.
+service-settings: {probe-interval: 3600}
 """
 
 GOLDEN = 0x9E3779B1  # odd, so multiplying by it permutes the numbers of any power of two
