@@ -8,8 +8,8 @@
 // source is the anchor or a node, and its destination port was drawn by the owner from its own
 // slice, so the slice names the owner.
 //
-// Address classes are the policy's, so a push may move a flow to another worker; its session is
-// then started anew there if the policy still allows it.
+// Address classes are the policy's, so a push may move a flow to another worker; its session is then
+// ended (stages/readmit.h) and started anew there if the policy still allows it.
 #pragma once
 
 #include <cstdint>

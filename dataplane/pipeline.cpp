@@ -7,8 +7,8 @@ namespace {
 
 constexpr Stage kStages[] = {
     {"parse", parse},          // bounds, headers, flow key
-    {"steer", steer},          // to the worker that owns the flow
     {"lookup", lookup},        // its session, and the state of its protocol
+    {"steer", steer},          // or to the worker that owns the flow
     {"admit", admit},          // or the policy, for a first packet
     {"translate", translate},  // egress, TTL, MTU, NAT
     {"forward", forward},      // next hop, frame

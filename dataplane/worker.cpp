@@ -242,7 +242,8 @@ void Worker::Impl::sweep() {
             answers.start_burst(context.policy->policy().settings.icmp_error_per_second,
                                 context.now);
         sessions->sweep(part, generation, context.now, [&](Session& session) {
-            if (active != nullptr) (void)readmit(session, context);
+            if (active != nullptr && !end_if_moved(session, context))
+                (void)readmit(session, context);
         });
         if (active == nullptr || answers.made().empty()) continue;
         send_answers();

@@ -1,12 +1,13 @@
 // lookup: the session of each packet, and what its protocol's state says about the packet.
 //
 // A session of an older generation is first taken into this burst's policy (readmit.h). What has no
-// session is left to admit in `burst.missed`.
+// session is left to steer and admit in
+// `burst.missed`.
 //
 // Exits here:
-//   drop  icmp_no_session (an ICMP error about nothing that passes here), spoofed_source,
-//         own_source, bogon_source (of an ICMP error), policy_changed, binding_gone,
-//         and what Sessions::track() refuses: tcp_out_of_window, tcp_closed, bad_tcp_flags, ...
+//   drop  icmp_no_session (an ICMP error about no segment under way), spoofed_source, own_source,
+//         bogon_source (of an ICMP error), policy_changed, binding_gone, and what Sessions::track()
+//         refuses: tcp_out_of_window, tcp_closed, bad_tcp_flags, ...
 #include <optional>
 
 #include "dataplane/nat/icmp_error.h"
@@ -23,6 +24,10 @@ namespace {
 bool is_current(Session& session, Burst& burst, unsigned i, Context& context) {
     if (session.generation == context.policy->generation()) [[likely]]
         return true;
+    if (end_if_moved(session, context)) {
+        burst.missed |= std::uint64_t{1} << i;
+        return false;
+    }
     const auto refused = readmit(session, context);
     if (refused) burst.drop(i, *refused);
     return !refused;
@@ -89,7 +94,6 @@ void lookup(Burst& burst, Context& context) {
         if (found && !is_current(*session, burst, i, context)) return;
         if (found && !error) return follow_flow(burst, i, context);
         if (found) return follow_error(burst, i, context);
-        if (error) return burst.drop(i, DropReason::icmp_no_session);
         burst.missed |= std::uint64_t{1} << i;
     };
     context.sessions->lookup(burst.key.data(), burst.hash.data(), burst.live, follow);

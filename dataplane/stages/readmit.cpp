@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "dataplane/owner.h"
+
 namespace portcullis::dataplane {
 
 using policy::NatKind;
@@ -66,6 +68,15 @@ bool binding_is_valid(const Session& session, const policy::Rule& rule,
     if (rule.nat == NatKind::dnat) return true;
     return service.vip == inner.destination &&
            !is_service_port(policy, service.vip, inner.protocol, inner.destination_port);
+}
+
+bool end_if_moved(Session& session, Context& context) {
+    if (context.workers == 1 ||
+        owner_of(*context.policy, session.key[0], context.workers) == context.worker)
+        return false;
+    context.answers->session_resets(session);
+    context.sessions->end(session, context.now);
+    return true;
 }
 
 std::optional<DropReason> readmit(Session& session, Context& context) {

@@ -14,6 +14,10 @@ namespace portcullis::dataplane {
 bool binding_is_valid(const Session& session, const policy::Rule& rule,
                       const policy::Policy& policy);
 
+// Whether a push has changed address classes so that the flow belongs to another worker now. If so the
+// session has been ended, TCP with a reset both ways: its packets are to go there.
+bool end_if_moved(Session& session, Context& context);
+
 // nullopt: the session now belongs to context.policy's generation, its egress is to be resolved
 // anew. Otherwise it has been ended, with a reset both ways where it is TCP; policy_changed or
 // binding_gone.

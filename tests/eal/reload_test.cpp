@@ -1,6 +1,10 @@
 // A new policy and the sessions of the old one: carried, judged again, or ended.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <functional>
+
+#include "dataplane/owner.h"
 #include "tests/eal/worker_rig.h"
 
 namespace portcullis::dataplane::test {
@@ -171,6 +175,43 @@ TEST_F(Reload, EveryForbiddenConnectionIsReset) {
     EXPECT_EQ(rig.sent(kWan).size(), kMore + 1);
     EXPECT_EQ(rig.sent(kDmz).size(), kMore + 1);
     EXPECT_EQ(rig.drops(), "");
+}
+
+// A push that changes which end of a flow lies outside changes its owner, too.
+TEST(ReloadWorkers, AMovedFlowStartsAnewAtItsNewOwner) {
+    RigOptions options;
+    options.workers = 2;
+    Rig rig(options);
+    const unsigned before = worker_of(kAvVip, 2);
+    IpAddress client = ip("223.0.113.1");
+    for (std::uint32_t host = 1; worker_of(client, 2) == before; ++host)
+        client = IpAddress::from_v4(0xdf007100 + host);
+
+    // As a neighbour of the VIP the client is no further out, and the smaller address decides.
+    policy::Policy inside = small();
+    inside.interfaces[kWan].zones.add(policy::Zone::edge_external);
+    inside.addresses.push_back({policy::Prefix::parse("223.0.113.0/24").value(),
+                                policy::AddressKind::member, policy::Zone::edge_external});
+    std::ranges::stable_sort(inside.addresses, std::greater{},
+                             [](const policy::AddressClass& c) { return c.prefix.length(); });
+    inside.rules[2].from = policy::Zone::edge_external;
+    rig.publish(inside);
+    const auto send = [&] {
+        rig.from_wan(make_udp(client, kAvVip, 40000, 3478, {1}), before);
+        rig.pump();
+    };
+    send();
+    ASSERT_EQ(rig.sent(kDmz).size(), 1U) << rig.drops();
+    ASSERT_EQ(rig.worker(before).sessions().size(), 1U);
+
+    rig.publish(small());
+    send();
+    EXPECT_EQ(rig.sent(kDmz).size(), 1U) << rig.drops();
+    EXPECT_EQ(rig.worker(before).sessions().size(), 0U);
+    EXPECT_EQ(rig.worker(1 - before).sessions().size(), 1U);
+    EXPECT_EQ(rig.total(&Counters::handed_out), 1U);
+    EXPECT_EQ(rig.drops(), "");
+    rig.expect_identity();
 }
 
 TEST_F(Reload, NoBurstSeesTwoPolicies) {
