@@ -71,6 +71,8 @@ def read_arguments(argv, groups):
                         help=f"run only these groups: {', '.join(groups) or 'none is there'}")
     parser.add_argument("--out", metavar="DIR", type=pathlib.Path,
                         help="write the report there; default: perf/ for a full run of all groups, build/report/ else")
+    parser.add_argument("--rounds", metavar="N", type=int, choices=range(1, 100),
+                        help=f"of each figure; {ROUNDS}, or {QUICK_ROUNDS} with --quick, unless said")
     parser.add_argument("--list", action="store_true", help="say which groups there are, and end")
     arguments = parser.parse_args(argv)
     names = [name for part in arguments.only for name in part.split(",")]
@@ -113,11 +115,11 @@ def time_limit(seconds):
         signal.signal(signal.SIGALRM, former)
 
 
-def run_group(module, quick, seconds, limit, huge_mib, log):
+def run_group(module, quick, rounds, seconds, limit, huge_mib, log):
     """One group, whatever happens to it, as report.Group."""
     out = report.Group(name=module.NAME, title=module.TITLE)
     work = tempfile.mkdtemp(prefix=f"portcullis-perf-{module.NAME}-")
-    context = Context(quick=quick, rounds=QUICK_ROUNDS if quick else ROUNDS, seconds=seconds, root=ROOT,
+    context = Context(quick=quick, rounds=rounds or (QUICK_ROUNDS if quick else ROUNDS), seconds=seconds, root=ROOT,
                       build_root=BUILD, work=work, cores=machine.cores(), huge_mib=huge_mib,
                       log=lambda text: log(f"{module.NAME}: {text}"), note=out.notes.append)
     began = time.monotonic()
@@ -158,7 +160,7 @@ def run_groups(arguments, huge_mib, log):
         if arguments.quick:
             asked = [getattr(each, "QUICK_SECONDS", 30) for each in modules[number:]]
             seconds, limit = share(asked, ends - time.monotonic())
-        out.append(run_group(module, arguments.quick, seconds, limit, huge_mib, log))
+        out.append(run_group(module, arguments.quick, arguments.rounds, seconds, limit, huge_mib, log))
     return out
 
 

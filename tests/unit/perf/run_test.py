@@ -24,7 +24,7 @@ def group(run, **fields):
 
 
 def run(module, limit=5):
-    return harness.run_group(module, True, 5, limit, 0, lambda _: None)
+    return harness.run_group(module, True, None, 5, limit, 0, lambda _: None)
 
 
 class Groups(unittest.TestCase):
