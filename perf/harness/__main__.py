@@ -73,6 +73,8 @@ def read_arguments(argv, groups):
                         help="write the report there; default: perf/ for a full run of all groups, build/report/ else")
     parser.add_argument("--rounds", metavar="N", type=int, choices=range(1, 100),
                         help=f"of each figure; {ROUNDS}, or {QUICK_ROUNDS} with --quick, unless said")
+    parser.add_argument("--keep", action="store_true",
+                        help="keep what the report that is there says of other groups, with the date it was taken")
     parser.add_argument("--list", action="store_true", help="say which groups there are, and end")
     arguments = parser.parse_args(argv)
     names = [name for part in arguments.only for name in part.split(",")]
@@ -202,6 +204,10 @@ def main(argv):
             pages.put_back()
         facts = {"date": date, "command": shlex.join(["perf/run", *argv]), "quick": arguments.quick,
                  "seconds": time.monotonic() - began, "machine": machine.describe(), "tree": tree}
+        if arguments.keep:
+            order = list(find_groups())
+            done += report.kept(out, {group.name for group in done})
+            done.sort(key=lambda group: order.index(group.name) if group.name in order else len(order))
         report.write(out, facts, done)
     except Ended as signalled:
         log(f"ended by {signalled}; everything is taken down, no report written")

@@ -4,6 +4,7 @@ import json
 import os
 
 from . import plot
+from .results import Result
 
 
 @dataclasses.dataclass
@@ -15,6 +16,7 @@ class Group:
     notes: list = dataclasses.field(default_factory=list)
     failed: str = ""  # why, where it did
     seconds: float = 0.0
+    taken: str = ""  # when, and at which commit, where it was not this run
 
 
 def unfit_build(options):
@@ -90,6 +92,8 @@ def ratio(result):
 
 def group_section(group):
     out = [f"## {group.title}", ""]
+    if group.taken:
+        out += [f"Kept from an earlier run: {group.taken}.", ""]
     if group.failed:
         out += [f"**Failed**: {group.failed}", ""]
     if group.results:
@@ -159,8 +163,22 @@ def as_json(facts, groups):
     return json.dumps({
         **facts,
         "groups": [{"name": g.name, "title": g.title, "seconds": g.seconds, "failed": g.failed or None,
-                    "notes": g.notes, "results": [r.as_dict() for r in g.results]} for g in groups],
+                    "taken": g.taken, "notes": g.notes, "results": [r.as_dict() for r in g.results]} for g in groups],
     }, indent=1, ensure_ascii=False) + "\n"
+
+
+def kept(directory, names):
+    """The groups of the report in `directory` but those of `names`, each marked with when it was taken."""
+    path = os.path.join(directory, "report.json")
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as file:
+        old = json.load(file)
+    when = f"{old['date']}, commit {old['tree']['commit'][:12]}, `{old['command']}`"
+    fields = [field.name for field in dataclasses.fields(Result)]
+    return [Group(name=g["name"], title=g["title"], notes=g["notes"], failed=g["failed"] or "", seconds=g["seconds"],
+                  taken=g.get("taken") or when, results=[Result(**{f: r[f] for f in fields}) for r in g["results"]])
+            for g in old["groups"] if g["name"] not in names]
 
 
 def _put(directory, name, text):

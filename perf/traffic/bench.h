@@ -54,6 +54,9 @@ class Bench {
         return false;
     }
 
+    // Numbers of clients that send one packet only: each is used once in a process, whatever trial asks.
+    std::uint32_t next_fresh() { return fresh_++; }
+
     // A packet that is not what it should be. Nothing but counting: throw_if_wrong() says it.
     void wrong(std::string what) {
         if (wrong_++ == 0) first_wrong_ = std::move(what);
@@ -61,6 +64,7 @@ class Bench {
     void throw_if_wrong() const;
 
   private:
+    std::uint32_t fresh_ = 0;
     bool is_tagged(const std::uint8_t* frame, unsigned bytes) const {
         const Layout& layout = flows_.layout();
         const bool v4 = layout.family == Family::ipv4;

@@ -48,8 +48,8 @@ void Sender::build(unsigned count, std::uint32_t now) {
                 flows.write_back(frame, flow_, size, &tag);
             if (++flow_ == flows.size()) flow_ = 0;
         } else if (kind == Kind::fresh) {
-            flows.write_fresh(frame, fresh_, size, {kind, trial_, fresh_, now});
-            ++fresh_;
+            const std::uint32_t number = bench_.next_fresh();
+            flows.write_fresh(frame, number, size, {kind, trial_, number, now});
         } else {
             random_ ^= random_ << 13;  // Marsaglia, "Xorshift RNGs", 2003
             random_ ^= random_ >> 17;

@@ -48,7 +48,6 @@ class Sender {
     unsigned first_ = 0, end_ = 0;   // built_[first_, end_) waits for the device
     std::uint32_t sequence_ = 0;     // of the next established packet to build
     std::uint32_t flow_ = 0;         // sequence_ modulo flows
-    std::uint32_t fresh_ = 0;
     std::uint32_t random_ = 0x9e3779b9;
     unsigned fresh_share_ = 0, denied_share_ = 0;  // hundredths that are owed
     unsigned size_ = 0;

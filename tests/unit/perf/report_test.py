@@ -86,6 +86,18 @@ class Words(unittest.TestCase):
                             (0.0123, "0.0123"), (7, "7")):
             self.assertEqual(report.number(value), text)
 
+    def test_groups_that_are_kept_say_when_they_were_taken(self):
+        with tempfile.TemporaryDirectory() as directory:
+            self.assertEqual(report.kept(directory, {"peers"}), [])
+            report.write(directory, FACTS, groups())
+            kept = report.kept(directory, {"peers"})
+            self.assertEqual([group.name for group in kept], ["inprocess"])
+            self.assertEqual(kept[0].results, groups()[0].results)
+            report.write(directory, {**FACTS, "date": "2026-02-02"}, kept + groups()[1:])
+            again = report.kept(directory, set())[0]
+            self.assertIn("2026-01-02 03:04 UTC, commit 0123456789ab", again.taken)
+            self.assertIn(again.taken, "\n".join(report.group_section(again)))
+
     def test_builds_not_worth_measuring(self):
         def build(**values):
             return json.dumps([{"name": k, "value": v} for k, v in values.items()])
