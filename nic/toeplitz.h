@@ -79,11 +79,18 @@ using BucketTable = std::array<std::array<std::uint8_t, 256>, 4>;
 constexpr BucketTable make_bucket_table() {
     BucketTable table{};
     const HashKey key = hash_key(Side::source);
+    // The hash is linear: what a byte adds is the sum (XOR) of what its bits add.
     for (unsigned at = 0; at < 4; ++at)
-        for (unsigned value = 0; value < 256; ++value) {
-            std::array<std::uint8_t, 4> word{};
-            word[at] = static_cast<std::uint8_t>(value);
-            table[at][value] = static_cast<std::uint8_t>(toeplitz(key, word) % kBuckets);
+        for (unsigned value = 1; value < 256; ++value) {
+            const unsigned lowest = value & (0U - value);
+            if (value == lowest) {
+                std::array<std::uint8_t, 4> word{};
+                word[at] = static_cast<std::uint8_t>(value);
+                table[at][value] = static_cast<std::uint8_t>(toeplitz(key, word) % kBuckets);
+            } else {
+                table[at][value] =
+                    static_cast<std::uint8_t>(table[at][value ^ lowest] ^ table[at][lowest]);
+            }
         }
     return table;
 }

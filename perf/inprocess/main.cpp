@@ -69,7 +69,9 @@ struct Share {
 };
 
 int run_share(void* argument) {
-    auto [round, worker] = *static_cast<Share*>(argument);
+    const Share& share = *static_cast<Share*>(argument);
+    Round* round = share.round;
+    const unsigned worker = share.worker;
     ++round->ready;
     while (round->ready < round->options->workers) rte_pause();
     ++round->at_work;

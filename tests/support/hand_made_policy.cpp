@@ -135,7 +135,7 @@ class Dice {
         if (one_in(3)) return list;
         for (unsigned i = 0; i <= below(4); ++i) list.push_back(prefix(family));
         std::ranges::sort(list);
-        list.erase(std::ranges::unique(list).begin(), list.end());
+        list.erase(std::unique(list.begin(), list.end()), list.end());
         return list;
     }
     PortRange ports() {

@@ -49,9 +49,9 @@ RandomPackets::RandomPackets(const policy::Policy& policy, Family family, std::u
     for (const auto& interface : policy.interfaces)
         for (const auto& own : interface.addresses) add(own.network());
     std::ranges::sort(addresses_);
-    addresses_.erase(std::ranges::unique(addresses_).begin(), addresses_.end());
+    addresses_.erase(std::unique(addresses_.begin(), addresses_.end()), addresses_.end());
     std::ranges::sort(ports_);
-    ports_.erase(std::ranges::unique(ports_).begin(), ports_.end());
+    ports_.erase(std::unique(ports_.begin(), ports_.end()), ports_.end());
 }
 
 void RandomPackets::add(const Prefix& prefix) {
