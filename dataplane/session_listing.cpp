@@ -67,7 +67,8 @@ bool SessionListing::run(Worker& worker) {
     const Millis now = worker.now();
     next_slot_ = sessions.visit(next_slot_, kSlice, [&](const Session& session) {
         if (records_.size() < query_.limit && matches(session, query_))
-            records_.push_back(record_of(session, sessions.expires(session, now), worker.index(), now));
+            records_.push_back(
+                record_of(session, sessions.expires(session, now), worker.index(), now));
     });
     return next_slot_ == kNoSession || records_.size() == query_.limit;
 }

@@ -43,8 +43,7 @@ class HugeArray {
         return array;
     }
     ~HugeArray() {
-        if (data_ != nullptr)
-            munmap(data_, (bytes() + kHugePage - 1) / kHugePage * kHugePage);
+        if (data_ != nullptr) munmap(data_, (bytes() + kHugePage - 1) / kHugePage * kHugePage);
     }
     HugeArray(HugeArray&& other) noexcept
         : data_(std::exchange(other.data_, nullptr)), count_(std::exchange(other.count_, 0)) {}

@@ -27,7 +27,8 @@ class KeyHash {
 
     std::uint64_t operator()(const FlowKey& key) const { return (*this)(words_of(key)); }
     std::uint64_t operator()(const KeyWords& key) const {
-        const std::uint64_t source = fold(key.source_high ^ secret_[0], key.source_low ^ secret_[1]);
+        const std::uint64_t source =
+            fold(key.source_high ^ secret_[0], key.source_low ^ secret_[1]);
         const std::uint64_t destination =
             fold(key.destination_high ^ secret_[2], key.destination_low ^ secret_[3]);
         const std::uint64_t mixed = fold(source ^ key.last ^ secret_[4], destination ^ secret_[5]);

@@ -73,8 +73,8 @@ struct StunTransactions {
 struct alignas(64) Session {
     std::uint32_t last_seen = 0;  // low 32 bits of Millis: ask seen_ago()
     SessionState state = SessionState::free;
-    bool av_path = false;   // replies follow the path of their request
-    bool has_twin = false;  // UDP: `link` is the same client's session on the other path
+    bool av_path = false;    // replies follow the path of their request
+    bool has_twin = false;   // UDP: `link` is the same client's session on the other path
     bool twin_last = false;  // the last inbound packet came on the twin's path
     // Counters of the packets that each direction sent; bytes() has them whole.
     std::uint32_t packets[2] = {0, 0};
@@ -113,9 +113,7 @@ struct alignas(64) Session {
         return std::uint64_t{bytes_high[direction]} << 32 | bytes_low[direction];
     }
     // Milliseconds since it was last used. The sweep ends what is idle long before this wraps.
-    std::uint32_t seen_ago(Millis now) const {
-        return static_cast<std::uint32_t>(now) - last_seen;
-    }
+    std::uint32_t seen_ago(Millis now) const { return static_cast<std::uint32_t>(now) - last_seen; }
     void seen(Millis now) { last_seen = static_cast<std::uint32_t>(now); }
     void count(Direction direction, std::uint16_t ip_bytes) {
         const unsigned d = index_of(direction);

@@ -25,10 +25,10 @@ void remember_window(TcpSide& side, const TcpSegment& segment) {
 }
 
 bool in_window(const TcpSide& sender, const TcpSide& receiver, const TcpSegment& segment) {
-    if (tcp_before(sender.max_end + 1, segment.end())) return false;                    // I
+    if (tcp_before(sender.max_end + 1, segment.end())) return false;                     // I
     if (tcp_before(segment.end(), sender.end - tcp_window(receiver) - 1)) return false;  // II
     if (!segment.has(kTcpAck)) return true;
-    if (tcp_before(receiver.end, segment.ack)) return false;                        // III
+    if (tcp_before(receiver.end, segment.ack)) return false;                            // III
     return !tcp_before(segment.ack, receiver.end - tcp_window(sender) - kTcpAckSlack);  // IV
 }
 

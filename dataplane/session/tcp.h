@@ -126,11 +126,10 @@ inline bool tcp_track_established(Session& session, Direction direction, const P
     const std::uint32_t ack = be32(8);
     const std::uint32_t end =
         be32(4) + packet.l4_bytes() - static_cast<std::uint32_t>(tcp[12] >> 4) * 4;
-    const bool inside =
-        !tcp_before(sender.max_end + 1, end) &&                                // I
-        !tcp_before(end, sender.end - tcp_window(receiver) - 1) &&             // II
-        !tcp_before(receiver.end, ack) &&                                      // III
-        !tcp_before(ack, receiver.end - tcp_window(sender) - kTcpAckSlack);    // IV
+    const bool inside = !tcp_before(sender.max_end + 1, end) &&                              // I
+                        !tcp_before(end, sender.end - tcp_window(receiver) - 1) &&           // II
+                        !tcp_before(receiver.end, ack) &&                                    // III
+                        !tcp_before(ack, receiver.end - tcp_window(sender) - kTcpAckSlack);  // IV
     if (!inside) return false;
     const auto window = static_cast<std::uint16_t>(tcp[14] << 8 | tcp[15]);
     if (window > sender.max_window) sender.max_window = window;

@@ -83,8 +83,8 @@ void forward_one(Burst& burst, unsigned i, Context& context) {
     const Egress& egress = context.policy->egress(interface);
     const Attachment at{egress.device, egress.vlan};
     std::uint64_t mac = context.neighbours->resolve_word(id);
-    std::uint8_t* frame = write_frame(*burst.mbuf[i], burst.view[i], at.vlan,
-                                      mac_word(context.macs[at.device]), mac);
+    std::uint8_t* frame =
+        write_frame(*burst.mbuf[i], burst.view[i], at.vlan, mac_word(context.macs[at.device]), mac);
     if (mac == 0) [[unlikely]] {
         mac = find_neighbour(burst, i, at, id, context);
         std::memcpy(frame, &mac, kMacBytes);

@@ -213,7 +213,8 @@ bool parse_quickly(Quick packet) {
     const unsigned space = frame_bytes - l2;
     if (type == in_memory(kIpv4)) {
         const unsigned total = load_be16(ip + 2);
-        const auto source = load<std::uint32_t>(ip + 12), destination = load<std::uint32_t>(ip + 16);
+        const auto source = load<std::uint32_t>(ip + 12),
+                   destination = load<std::uint32_t>(ip + 16);
         if (ip[0] != 0x45 || total > space || source == destination ||
             (load<std::uint16_t>(ip + 6) & in_memory(0x3fff)) != 0 || !checksum_is_right(ip))
             return false;

@@ -67,7 +67,8 @@ Frames::Frames(const Options& options)
     // 7:4:1 (RFC 6985 section 3), mixed as evenly as twelve allow.
     static constexpr std::array<unsigned, kSlots> kMix{0, 1, 0, 0, 1, 0, 2, 0, 1, 0, 1, 0};
     for (unsigned slot = 0; slot < kSlots; ++slot) {
-        const unsigned of = std::min<unsigned>(kMix[slot], static_cast<unsigned>(options.sizes.size()) - 1);
+        const unsigned of =
+            std::min<unsigned>(kMix[slot], static_cast<unsigned>(options.sizes.size()) - 1);
         sizes_[slot] = std::max(options.sizes[of], headers);
         largest_ = std::max(largest_, sizes_[slot]);
     }
@@ -135,8 +136,8 @@ Frames::Template Frames::make(Kind kind, unsigned size, unsigned node_index) con
     std::uint8_t pseudo[4];
     put16(pseudo, protocol);
     put16(pseudo + 2, l4_bytes);
-    made.l4_sum = sum(pseudo, 4) + sum(l4, tcp ? kTcp : kUdp + 2) +
-                  (v4_ ? sum(ip + 12, 8) : sum(ip + 8, 32));
+    made.l4_sum =
+        sum(pseudo, 4) + sum(l4, tcp ? kTcp : kUdp + 2) + (v4_ ? sum(ip + 12, 8) : sum(ip + 8, 32));
     return made;
 }
 

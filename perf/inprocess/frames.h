@@ -12,11 +12,11 @@ namespace portcullis::perf {
 
 // Of a flow, as it is opened and used.
 enum class Kind : std::uint8_t {
-    open,      // UDP: a datagram; TCP: SYN
-    answer,    // UDP: a datagram back; TCP: SYN-ACK
-    complete,  // TCP: the ACK of the handshake; UDP: not used
-    request,   // steady traffic from the client
-    reply,     // steady traffic from the node
+    open,       // UDP: a datagram; TCP: SYN
+    answer,     // UDP: a datagram back; TCP: SYN-ACK
+    complete,   // TCP: the ACK of the handshake; UDP: not used
+    request,    // steady traffic from the client
+    reply,      // steady traffic from the node
     forbidden,  // to a port that no rule opens
 };
 inline constexpr unsigned kKinds = 6;

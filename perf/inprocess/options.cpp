@@ -32,8 +32,7 @@ bool numbers(const std::string& name, const std::string& text, std::vector<unsig
     std::istringstream parts(text);
     for (std::string part; std::getline(parts, part, ',');) {
         unsigned value = 0;
-        const auto [end, error] =
-            std::from_chars(part.data(), part.data() + part.size(), value);
+        const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
         if (error != std::errc{} || end != part.data() + part.size()) {
             problem = "--" + name + "=" + text + ": `" + part + "` is no number";
             return false;
@@ -70,8 +69,8 @@ std::string check(const Options& options) {
 
 tl::expected<Options, std::string> read_options(int argc, char** argv) {
     Options options;
-    std::string source = "callback", load = "steady", nat = "full", family = "4",
-                transport = "udp", size = "64", cores = "1";
+    std::string source = "callback", load = "steady", nat = "full", family = "4", transport = "udp",
+                size = "64", cores = "1";
     po::options_description known(
         "inprocess: one worker loop over devices inside this process, and macswap over the same "
         "devices");
@@ -120,11 +119,10 @@ tl::expected<Options, std::string> read_options(int argc, char** argv) {
                       {"deny", Load::deny},
                       {"mixed", Load::mixed}},
                      "load", load, options.load, problem) &&
-        choose<NatKind>(
-            {{"none", NatKind::none}, {"dnat", NatKind::dnat}, {"full", NatKind::full}}, "nat", nat,
-            options.nat, problem) &&
-        choose<Family>({{"4", Family::ipv4}, {"6", Family::ipv6}}, "family", family,
-                       options.family, problem) &&
+        choose<NatKind>({{"none", NatKind::none}, {"dnat", NatKind::dnat}, {"full", NatKind::full}},
+                        "nat", nat, options.nat, problem) &&
+        choose<Family>({{"4", Family::ipv4}, {"6", Family::ipv6}}, "family", family, options.family,
+                       problem) &&
         choose<Transport>({{"udp", Transport::udp}, {"tcp", Transport::tcp}}, "transport",
                           transport, options.transport, problem) &&
         numbers("size", size, options.sizes, problem) &&

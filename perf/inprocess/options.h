@@ -35,7 +35,7 @@ struct Options {
     bool scattered = false;  // several workers: packets arrive at any of them, not at their owner
     unsigned rounds = 5;
     unsigned chunks = 2048;  // a round's figure is the median of so many chunks
-    unsigned polls = 16;  // in a chunk
+    unsigned polls = 16;     // in a chunk
     std::vector<unsigned> cores{1};
     unsigned main_core = 0;
     bool huge = true;

@@ -45,8 +45,8 @@ Rig::Rig(const Options& options) : options_(options), frames_(options) {
     open_devices();
     make_workers();
     publish();
-    neighbours_.set(neighbours_.add({kWan, 0}, gateway(options_.family)),
-                    NeighbourState::reachable, kGatewayMac);
+    neighbours_.set(neighbours_.add({kWan, 0}, gateway(options_.family)), NeighbourState::reachable,
+                    kGatewayMac);
     for (unsigned i = 0; i < kNodes; ++i)
         neighbours_.set(neighbours_.add({kDmz, 0}, node(options_, i)), NeighbourState::reachable,
                         kNodeMac);
@@ -119,8 +119,8 @@ void Rig::open_devices() {
     }
     for (unsigned w = 0; w < options_.workers; ++w)
         for (const std::uint16_t device : {kWan, kDmz})
-            supplies_.push_back(std::make_unique<Supply>(
-                frames_, ports_[device], static_cast<std::uint16_t>(w), pools_[w]));
+            supplies_.push_back(std::make_unique<Supply>(frames_, ports_[device],
+                                                         static_cast<std::uint16_t>(w), pools_[w]));
 }
 
 std::uint16_t Rig::open(const std::string& name, const std::string& arguments) {
@@ -276,8 +276,8 @@ unsigned Rig::macswap(unsigned worker) {
             frame->dst_addr = frame->src_addr;
             frame->src_addr = destination;
         }
-        const unsigned sent = rte_eth_tx_burst(ports_[1 - device], queue, packets,
-                                               static_cast<std::uint16_t>(n));
+        const unsigned sent =
+            rte_eth_tx_burst(ports_[1 - device], queue, packets, static_cast<std::uint16_t>(n));
         if (sent < n) rte_pktmbuf_free_bulk(packets + sent, n - sent);
         moved += n;
     }

@@ -28,11 +28,11 @@ struct FamilyWorld {
     const char* first_full_node;  // and three more behind it
     const char* first_av_node;
 };
-constexpr FamilyWorld kIpv4{"192.0.2.1", "192.0.2.254", "203.0.113.1",   24,
+constexpr FamilyWorld kIpv4{"192.0.2.1",    "192.0.2.254",  "203.0.113.1",  24,
                             "203.0.113.10", "203.0.113.30", "203.0.113.11", "203.0.113.31"};
-constexpr FamilyWorld kIpv6{"2001:db8:2::1",    "2001:db8:2::fe",   "2001:db8:113::1",  64,
-                            "2001:db8:113::10", "2001:db8:113::30", "2001:db8:113::11",
-                            "2001:db8:113::31"};
+constexpr FamilyWorld kIpv6{
+    "2001:db8:2::1",    "2001:db8:2::fe",   "2001:db8:113::1",  64,
+    "2001:db8:113::10", "2001:db8:113::30", "2001:db8:113::11", "2001:db8:113::31"};
 
 const FamilyWorld& world(Family family) {
     return family == Family::ipv4 ? kIpv4 : kIpv6;
@@ -55,8 +55,7 @@ void add_family(Policy& policy, Family family) {
     policy.routes.push_back({Prefix::all(family), ip(here.gateway), kWan});
     policy.addresses.push_back({Prefix::host(ip(here.wan)), AddressKind::own, Zone::internet});
     for (const char* own : {here.dmz, here.full_vip, here.av_vip})
-        policy.addresses.push_back(
-            {Prefix::host(ip(own)), AddressKind::own, Zone::edge_external});
+        policy.addresses.push_back({Prefix::host(ip(own)), AddressKind::own, Zone::edge_external});
     policy.addresses.push_back(
         {Prefix::make(ip(here.dmz), length), AddressKind::member, Zone::edge_external});
 }
@@ -102,8 +101,8 @@ void add_services(Policy& policy, Family family, Transport transport) {
                 NatKind::full, here.first_full_node);
     add_service(policy, "av-3478" + suffix, family, transport, here.av_vip, kAvPort, NatKind::dnat,
                 here.first_av_node);
-    policy.rules.push_back(allow("media" + suffix, family, transport,
-                                 plus(here.first_av_node, 0), {kMediaPort, 59999}));
+    policy.rules.push_back(allow("media" + suffix, family, transport, plus(here.first_av_node, 0),
+                                 {kMediaPort, 59999}));
 }
 
 // One partner each, in both families, that may reach a port of the VIP which nobody asks for.

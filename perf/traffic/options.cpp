@@ -103,8 +103,8 @@ po::options_description all_options() {
         "node-port", text(), "likewise on the nodes' side")("core", text(), "to run on (0)")(
         "memory-mib", text(), "for packet buffers (256)")("huge", text(), "on or off (on)")(
         "descriptors", text(), "of a queue (1024)")(
-        "rx-queues", text(), "of each port, for a device that sends from several (1)")("link-seconds", text(),
-                                                    "to wait for both links (15)")(
+        "rx-queues", text(), "of each port, for a device that sends from several (1)")(
+        "link-seconds", text(), "to wait for both links (15)")(
         "eal", po::value<std::vector<std::string>>(), "one more argument for DPDK's environment")(
         "protocol", text(), "udp or tcp (udp)")("nat", text(), "none, dnat or full (dnat)")(
         "service", text(), "where clients send: 203.0.113.30:3478, [2001:db8::30]:3478")(

@@ -110,7 +110,8 @@ Port::Port(const std::string& device, unsigned descriptors, unsigned rx_queues)
     auto rx = static_cast<std::uint16_t>(descriptors), tx = rx;
     require(rte_eth_dev_adjust_nb_rx_tx_desc(id_, &rx, &tx), "offers no such --descriptors");
     const auto socket = static_cast<unsigned>(std::max(0, rte_eth_dev_socket_id(id_)));
-    rte_mempool* pool = make_pool("rx_" + std::to_string(id_), 4 * descriptors * rx_queues + 4 * kCache);
+    rte_mempool* pool =
+        make_pool("rx_" + std::to_string(id_), 4 * descriptors * rx_queues + 4 * kCache);
     for (std::uint16_t queue = 0; queue < rx_queues_; ++queue)
         require(rte_eth_rx_queue_setup(id_, queue, rx, socket, nullptr, pool),
                 "has no RX queue " + std::to_string(queue));

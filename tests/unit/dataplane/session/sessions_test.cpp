@@ -88,7 +88,8 @@ TEST(Sessions, AgreesWithMapsOverRandomOperations) {
         const FlowKey both[2] = {key, key};
         const std::uint64_t hash = sessions->prefetch(words_of(key));
         const std::uint64_t hashes[2] = {hash, hash};
-        sessions->lookup(both, hashes, 2, [&](unsigned i, const SessionHit& hit) { hits[i] = hit; });
+        sessions->lookup(both, hashes, 2,
+                         [&](unsigned i, const SessionHit& hit) { hits[i] = hit; });
         const auto known = by_key.find(bytes(key));
         ASSERT_EQ(hits[0].session, nullptr);
         ASSERT_EQ(hits[1].session != nullptr, known != by_key.end());
