@@ -15,8 +15,8 @@ TABLE = {
     "rules": (("rules/",), (r"tl/expected\.hpp",)),
     "nic": (("nic/",), (DPDK, r"tl/expected\.hpp")),
     "dataplane": (
-        ("dataplane/", "nic/", "rules/policy/", "rules/peer/"),
-        (DPDK, r"tl/expected\.hpp", r"spdlog/.*", r"boost/program_options.*", r"hs/hs_runtime\.h"),
+        ("dataplane/", "nic/", "rules/policy/", "rules/peer/", "rules/inspect/"),
+        (DPDK, r"tl/expected\.hpp", r"spdlog/.*", r"boost/program_options.*"),
     ),
     "control": (
         ("control/", "rules/"),
@@ -26,6 +26,8 @@ TABLE = {
 # Adapters: the one file in which a library may be used.
 ADAPTERS = {
     "rules/topology/yaml.cpp": (r"yaml\.h",),
+    "rules/signatures/compile.cpp": (r"hs/hs\.h",),
+    "rules/inspect/scan.cpp": (r"hs/hs_runtime\.h",),
     "rules/policy/image.cpp": (r"xxhash\.h",),
 }
 # Poll-path folders must not log.

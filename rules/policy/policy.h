@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "rules/policy/address.h"
+#include "rules/policy/conformance.h"
 
 namespace portcullis::policy {
 
@@ -161,6 +162,7 @@ struct Rule {
     // request.
     bool av_path = false;
     std::uint32_t idle_seconds = 0;  // of an established session
+    std::uint32_t conformance = kNoConformance;  // index in Policy::conformance; TCP and UDP only
     std::vector<std::string> rows;   // matrix row ids, sorted; empty for site rules
     std::string reason;              // one sentence: why this rule exists
     friend bool operator==(const Rule&, const Rule&) = default;
@@ -210,6 +212,8 @@ struct Policy {
     std::vector<AddressClass> addresses;  // longest prefix first
     std::vector<Service> services;
     std::vector<Rule> rules;
+    std::vector<Conformance> conformance;
+    std::vector<SignatureDatabase> databases;
     std::vector<Builtin> builtins;
     std::vector<Witness> witnesses;
     Settings settings;
