@@ -40,10 +40,10 @@ using Inspection = std::uint32_t;
 inline constexpr Inspection kNoInspection = 0xffffffff;
 
 struct Limits {
-    std::uint32_t records = 16384;    // undecided sessions that have sent something; 128 bytes each
-    std::uint32_t medium = 512;       // of them with up to 4 KiB
-    std::uint32_t large = 64;         // with up to 16 KiB
-    std::uint32_t per_source = 64;    // undecided sessions that have sent something, of one source
+    std::uint32_t records = 16384;  // undecided sessions that have sent something; 128 bytes each
+    std::uint32_t medium = 512;     // of them with up to 4 KiB
+    std::uint32_t large = 64;       // with up to 16 KiB
+    std::uint32_t per_source = 64;  // undecided sessions that have sent something, of one source
     Millis deadline = 10'000;
     // Segments that may bring nothing new (sent again, out of order, empty) while undecided.
     std::uint32_t idle_segments = 32;
