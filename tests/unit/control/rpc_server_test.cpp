@@ -193,7 +193,7 @@ TEST_F(RpcServerTest, ClosesWhoIsSilentOrDrips) {
 }
 
 TEST_F(RpcServerTest, ClosesWhoDoesNotReadItsAnswerAndServesOthers) {
-    options_.limits.answer = 200ms;
+    options_.limits.answer = 2s;  // a reader of the whole answer must keep to it, too
     start_and_connect();
     dataplane_->set_sessions(std::vector<peer::SessionRecord>(5000), 200);
     RawClient client(options_.socket);
