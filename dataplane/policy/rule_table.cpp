@@ -16,29 +16,6 @@ namespace {
 using policy::PortRange;
 using policy::Prefix;
 using policy::Rule;
-using policy::Transport;
-using policy::Zone;
-
-unsigned transport_code(std::uint8_t transport) {
-    switch (static_cast<Transport>(transport)) {
-        case Transport::icmp:
-            return 0;
-        case Transport::tcp:
-            return 1;
-        case Transport::udp:
-            return 2;
-    }
-    return 0;
-}
-
-// The lowest bit says "destination is ours", so that one mask bit leaves it open.
-std::uint8_t class_of(Zone from, Zone to, std::uint8_t transport, bool to_own) {
-    const unsigned zones =
-        static_cast<unsigned>(from) * policy::kZoneCount + static_cast<unsigned>(to);
-    return static_cast<std::uint8_t>((zones * 3 + transport_code(transport)) * 2 +
-                                     (to_own ? 1U : 0U));
-}
-static_assert(policy::kZoneCount * policy::kZoneCount * 3 * 2 <= 256, "the class fits a byte");
 
 // Offsets in RuleQuery. One 4-byte word of the query is one input index.
 constexpr unsigned kAddressesAt = offsetof(RuleQuery, fields);
@@ -107,7 +84,7 @@ AclEntry make_entry(const Rule& rule, std::uint32_t place, std::uint32_t rule_co
     entry.data.userdata = place + 1;
     const unsigned step = words(rule.family);
     entry.field[0].value.u8 =
-        class_of(rule.from, rule.to, static_cast<std::uint8_t>(rule.transport), false);
+        RuleQuery::class_of(rule.from, rule.to, static_cast<std::uint8_t>(rule.transport), false);
     entry.field[0].mask_range.u8 = may_be_own ? 0xfe : 0xff;
     set_prefix(&entry.field[1], source);
     set_prefix(&entry.field[1 + step], destination);
@@ -157,20 +134,6 @@ int build_growing(rte_acl_ctx* context, rte_acl_config& config) {
 }
 
 }  // namespace
-
-void RuleQuery::fill(const FlowKey& key, Zone from, Zone to, bool to_own) {
-    class_byte = class_of(from, to, key.protocol, to_own);
-    const bool v4 = key.source.is_v4();
-    const unsigned size = v4 ? 4 : 16;
-    std::uint8_t* at = fields;
-    std::memcpy(at, key.source.bytes().data() + 16 - size, size);
-    std::memcpy(at + size, key.destination.bytes().data() + 16 - size, size);
-    at += 2 * size;
-    at[0] = static_cast<std::uint8_t>(key.source_port >> 8);
-    at[1] = static_cast<std::uint8_t>(key.source_port);
-    at[2] = static_cast<std::uint8_t>(key.destination_port >> 8);
-    at[3] = static_cast<std::uint8_t>(key.destination_port);
-}
 
 tl::expected<std::shared_ptr<const RuleContext>, std::string> RuleContext::build(
     std::vector<Rule> rules, const std::string& name) {

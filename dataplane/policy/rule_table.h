@@ -17,7 +17,10 @@
 // together give the same answer).
 #pragma once
 
+#include <rte_byteorder.h>
+
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -32,13 +35,42 @@ struct rte_acl_ctx;
 namespace portcullis::dataplane {
 
 // What the rules are asked about, as rte_acl reads it: network byte order, fields at fixed offsets.
+// Without initial values, for 64 of them are made for each burst.
 struct RuleQuery {
-    std::uint8_t class_byte = 0;
-    std::uint8_t pad[3] = {};
-    std::uint8_t fields[36] = {};  // addresses and ports, at offsets that depend on the family
+    std::uint8_t class_byte;
+    std::uint8_t pad[3];
+    std::uint8_t fields[36];  // addresses and ports, at offsets that depend on the family
 
     // `to_own`: the destination is an address of ours.
-    void fill(const FlowKey& key, policy::Zone from, policy::Zone to, bool to_own);
+    void fill(const FlowKey& key, policy::Zone from, policy::Zone to, bool to_own) {
+        class_byte = class_of(from, to, key.protocol, to_own);
+        if (key.source.is_v4())
+            fill_fields<4>(key);
+        else
+            fill_fields<16>(key);
+    }
+
+    // The lowest bit says "destination is ours", so that one mask bit leaves it open.
+    static std::uint8_t class_of(policy::Zone from, policy::Zone to, std::uint8_t transport,
+                                 bool to_own) {
+        static_assert(policy::kZoneCount * policy::kZoneCount * 3 * 2 <= 256, "it fits a byte");
+        const unsigned zones =
+            static_cast<unsigned>(from) * policy::kZoneCount + static_cast<unsigned>(to);
+        const bool tcp = transport == static_cast<std::uint8_t>(policy::Transport::tcp);
+        const bool udp = transport == static_cast<std::uint8_t>(policy::Transport::udp);
+        const unsigned code = tcp ? 1 : udp ? 2 : 0;
+        return static_cast<std::uint8_t>((zones * 3 + code) * 2 + (to_own ? 1U : 0U));
+    }
+
+  private:
+    template <unsigned size>
+    void fill_fields(const FlowKey& key) {
+        std::memcpy(fields, key.source.bytes().data() + 16 - size, size);
+        std::memcpy(fields + size, key.destination.bytes().data() + 16 - size, size);
+        const std::uint16_t ports[2] = {rte_cpu_to_be_16(key.source_port),
+                                        rte_cpu_to_be_16(key.destination_port)};
+        std::memcpy(fields + 2 * size, ports, sizeof ports);
+    }
 };
 static_assert(sizeof(RuleQuery) == 40);
 
