@@ -22,11 +22,6 @@ void translate(const PacketView& packet, const FlowKey& other);
 // TTL or hop limit. False, and nothing is written, where it would reach 0: time exceeded.
 bool decrement_ttl(const PacketView& packet);
 
-// The two at once for the bulk of all packets: TCP and UDP. The TTL is known to be above 1. The
-// IPv4 header has no options (parse drops those).
-inline void forward_ipv4(const PacketView& packet, const FlowKey& other);
-inline void forward_ipv6(const PacketView& packet, const FlowKey& other);
-
 namespace rewrite_detail {
 
 inline std::uint32_t load32(const void* at) {
@@ -66,6 +61,8 @@ inline void update_l4(const PacketView& packet, std::uint64_t change) {
 
 }  // namespace rewrite_detail
 
+// The two at once for the bulk of all packets: TCP and UDP. The TTL is known to be above 1. The
+// IPv4 header has no options (parse drops those).
 inline void forward_ipv4(const PacketView& packet, const FlowKey& other) {
     using namespace rewrite_detail;
     std::uint8_t* ip = packet.l3;

@@ -3,8 +3,8 @@
 //
 //   lookup()  bulk, by the key as the packet arrived
 //   start()   after admit has allowed a first packet
-//   track()   every packet of a found session: TCP state and window, UDP/ICMP pseudo-state, A/V
-//   path sweep()   a bounded slice of expiry, called once a loop
+//   track()   every packet of a found session: TCP state and window, UDP/ICMP pseudo-state, A/V path
+//   sweep()   a bounded slice of expiry, called once a loop
 //
 // Nothing here allocates after create(), locks, logs or calls the system. All methods are called by
 // the owning worker only.
@@ -114,8 +114,8 @@ class Sessions {
     void set_limits(const SessionLimits& limits);  // between bursts
 
     // Bulk lookup, in two steps so that memory is asked for long before it is needed: prefetch() as
-    // soon as a key is known (in words), lookup() once all are. lookup() calls found(i, hit) for each bit i of
-    // `wanted`, lowest first; found() may start and end sessions.
+    // soon as a key is known (in words), lookup() once all are. lookup() calls found(i, hit) for
+    // each bit i of `wanted`, lowest first; found() may start and end sessions.
     std::uint64_t prefetch(const KeyWords& key) const {
         const std::uint64_t hash = hash_(key);
         table_.prefetch(hash);
@@ -246,35 +246,33 @@ inline SessionHit Sessions::find(const FlowKey& key) {
     return find(key, hash_(key));
 }
 
-// A session is prefetched while those of kAhead packets before it are worked on: that long, memory
-// takes to answer, and no more requests than a core can have under way wait at a time.
 template <class Found>
 void Sessions::lookup(const FlowKey* keys, const std::uint64_t* hashes, std::uint64_t wanted,
                       Found&& found) {
-    constexpr unsigned kAhead = 64;
     std::array<SessionTable::Reference, kMaxBurst> candidate;
-    const auto prefetch_next = [&](std::uint64_t& left) {
+    // All sessions of the burst are asked for before the first is read: as many requests as the core
+    // can have under way, and none waits for what is done with another.
+    for (std::uint64_t left = wanted; left != 0; left &= left - 1) {
         const int i = std::countr_zero(left);
-        left &= left - 1;
         candidate[i] = table_.first_candidate(hashes[i]);
-        if (candidate[i] == SessionTable::kNone) return;
+        if (candidate[i] == SessionTable::kNone) continue;
         const auto* session = reinterpret_cast<const char*>(&sessions_[candidate[i] >> 1]);
         __builtin_prefetch(session, 1, 2);
         __builtin_prefetch(session + 64, 1, 2);
         if (keys[i].protocol == static_cast<std::uint8_t>(policy::Transport::tcp))
             __builtin_prefetch(session + 128, 1);
-    };
-    std::uint64_t ahead = wanted;
-    for (unsigned n = 0; n < kAhead && ahead != 0; ++n) prefetch_next(ahead);
+    }
     for (std::uint64_t left = wanted; left != 0; left &= left - 1) {
-        if (ahead != 0) prefetch_next(ahead);
         const int i = std::countr_zero(left);
         const SessionTable::Reference first = candidate[i];
-        if (first != SessionTable::kNone && sessions_[first >> 1].key[first & 1] == keys[i])
-            [[likely]]
-            found(i, {&sessions_[first >> 1], static_cast<Direction>(first & 1)});
+        const bool is_it =
+            first != SessionTable::kNone && sessions_[first >> 1].key[first & 1] == keys[i];
+        SessionHit hit;
+        if (is_it) [[likely]]
+            hit = {&sessions_[first >> 1], static_cast<Direction>(first & 1)};
         else
-            found(i, find(keys[i], hashes[i]));
+            hit = find(keys[i], hashes[i]);
+        found(i, hit);
     }
 }
 

@@ -1,8 +1,7 @@
 // lookup: the session of each packet, and what its protocol's state says about the packet.
 //
 // A session of an older generation is first taken into this burst's policy (readmit.h). What has no
-// session is left to steer and admit in
-// `burst.missed`.
+// session is left to steer and admit in `burst.missed`.
 //
 // Exits here:
 //   drop  icmp_no_session (an ICMP error about no segment under way), spoofed_source, own_source,
