@@ -19,7 +19,8 @@ bool same_service(const Service& a, const Service& b) {
     return a.vip == b.vip && a.transport == b.transport && a.port == b.port && a.nat == b.nat;
 }
 
-// Same packets, same effect. Provenance (rows, reason) is for people.
+// Same packets, same effect on sessions that live already. Provenance (rows, reason) is for people;
+// conformance is asked of new sessions, so whatever of it is pushed disturbs none that has been judged.
 bool same_rule(const Policy& before, const Rule& a, const Policy& now, const Rule& b) {
     if (a.id != b.id || a.origin != b.origin || a.action != b.action || a.nat != b.nat ||
         a.av_path != b.av_path || a.idle_seconds != b.idle_seconds || !same_match(a, b))

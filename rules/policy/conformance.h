@@ -8,6 +8,7 @@
 // and everything that is no pattern); the policy carries compiled patterns only.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -39,6 +40,10 @@ inline constexpr unsigned kProtocolClassCount = 16;
 std::string_view to_string(ProtocolClass protocol);  // "sip-tls"
 std::optional<ProtocolClass> parse_protocol_class(std::string_view text);
 bool is_stream(ProtocolClass protocol);  // TCP; not for custom, see Conformance::stream
+// Whether its wire format is public, so that what differs may be refused.
+bool may_be_enforced(ProtocolClass protocol);
+// TLS whose ClientHello names a server that can be held against published names.
+bool carries_server_name(ProtocolClass protocol);
 
 enum class ConformanceMode : std::uint8_t {
     off,      // not looked at
@@ -78,5 +83,20 @@ struct Conformance {
     friend bool operator==(const Conformance&, const Conformance&) = default;
 };
 inline constexpr std::uint32_t kNoConformance = 0xffffffff;
+
+// Whether Conformance::names may hold it: a host name in lower case (letters, digits, hyphens,
+// underscores; RFC 1123 2.1), no address, no final dot, with "*" at most as its whole first label.
+bool is_published_name(std::string_view text);
+
+// What a policy may hold; read_image() refuses more.
+inline constexpr std::size_t kMostConformance = 4096;
+inline constexpr std::size_t kMostDatabases = 48;  // one a class, and the operator's own
+inline constexpr std::size_t kMostNames = 1024;    // of one service
+inline constexpr std::size_t kMaxDatabaseBytes = std::size_t{1} << 20;
+inline constexpr std::uint32_t kMaxWidth = 16384;
+
+// What holds for the conformance of every sound policy; part of find_defect() (policy.h).
+std::optional<std::string> find_defect(const std::vector<Conformance>& conformance,
+                                       const std::vector<SignatureDatabase>& databases);
 
 }  // namespace portcullis::policy

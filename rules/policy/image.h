@@ -19,7 +19,7 @@
 
 namespace portcullis::policy {
 
-inline constexpr std::uint32_t kImageVersion = 1;
+inline constexpr std::uint32_t kImageVersion = 2;
 inline constexpr std::size_t kMaxImageBytes = std::size_t{64} << 20;
 
 // XXH3-128 of the image with the digest field zeroed. It names a policy ("which one runs?") and

@@ -30,14 +30,16 @@ enum class Section : std::uint32_t {
     addresses,
     services,
     rules,
+    conformance,
+    databases,
     builtins,
     witnesses,
     strings,  // no records: bytes, UTF-8
 };
-inline constexpr std::uint32_t kSectionCount = 9;
+inline constexpr std::uint32_t kSectionCount = 11;
 inline constexpr std::array<std::string_view, kSectionCount> kSectionNames = {
-    "general", "interfaces", "routes",    "addresses", "services",
-    "rules",   "builtins",   "witnesses", "strings",
+    "general",     "interfaces", "routes",   "addresses", "services", "rules",
+    "conformance", "databases",  "builtins", "witnesses", "strings",
 };
 
 inline constexpr std::size_t kDigestOffset = 24;
@@ -63,7 +65,9 @@ inline constexpr std::size_t kRouteBytes = kPrefixBytes + kAddressBytes + 4;
 inline constexpr std::size_t kAddressClassBytes = kPrefixBytes + 2;
 inline constexpr std::size_t kNodeBytes = kStringBytes + kAddressBytes + 4;
 inline constexpr std::size_t kServiceBytes = kStringBytes + kAddressBytes + 5 + 2 * kListBytes;
-inline constexpr std::size_t kRuleBytes = 2 * kStringBytes + 9 + 8 + 8 + 3 * kListBytes;
+inline constexpr std::size_t kRuleBytes = 2 * kStringBytes + 9 + 8 + 12 + 3 * kListBytes;
+inline constexpr std::size_t kConformanceBytes = kStringBytes + 3 + 4 + kListBytes + 1;
+inline constexpr std::size_t kDatabaseBytes = kStringBytes + 1 + 4 + 1 + kListBytes;
 inline constexpr std::size_t kBuiltinBytes = 2 * kStringBytes;
 inline constexpr std::size_t kWitnessBytes = 4 + 1 + 2 * kAddressBytes + 4 + 1 + 4;
 

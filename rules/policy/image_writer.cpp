@@ -1,6 +1,7 @@
 // Policy -> image. The layout is in image_format.h; image_reader.cpp reads the same fields in the
 // same order.
 #include <algorithm>
+#include <span>
 #include <type_traits>
 
 #include "rules/policy/image.h"
@@ -39,6 +40,11 @@ class Writer {
         integer(static_cast<std::uint32_t>(strings_.size()));
         integer(static_cast<std::uint32_t>(value.size()));
         strings_ += value;
+    }
+    void blob(const std::vector<std::uint8_t>& value) {
+        integer(static_cast<std::uint32_t>(value.size()));
+        const auto bytes = std::as_bytes(std::span(value));
+        bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
     }
     template <typename Element, typename Write>
     void list(const std::vector<Element>& elements, Write write) {
@@ -160,8 +166,27 @@ void write(Writer& out, const Rule& rule) {
     out.enumerator(rule.nat);
     out.flag(rule.av_path);
     out.integer(rule.idle_seconds);
+    out.integer(rule.conformance);
     out.list(rule.rows, [&](const std::string& row) { out.string(row); });
     out.string(rule.reason);
+}
+
+void write(Writer& out, const Conformance& service) {
+    out.string(service.name);
+    out.enumerator(service.protocol);
+    out.enumerator(service.mode);
+    out.flag(service.stream);
+    out.integer(service.database);
+    out.list(service.names, [&](const std::string& name) { out.string(name); });
+    out.enumerator(service.missing_name);
+}
+
+void write(Writer& out, const SignatureDatabase& database) {
+    out.string(database.name);
+    out.enumerator(database.protocol);
+    out.integer(database.width);
+    out.flag(database.twins);
+    out.blob(database.serialised);
 }
 
 void write(Writer& out, const Builtin& builtin) {
@@ -201,6 +226,8 @@ std::vector<std::byte> write_image(const Policy& policy) {
     write_section(out, Section::addresses, policy.addresses);
     write_section(out, Section::services, policy.services);
     write_section(out, Section::rules, policy.rules);
+    write_section(out, Section::conformance, policy.conformance);
+    write_section(out, Section::databases, policy.databases);
     write_section(out, Section::builtins, policy.builtins);
     write_section(out, Section::witnesses, policy.witnesses);
     return out.finish();

@@ -161,10 +161,10 @@ struct Rule {
     // A/V 3478/udp and 443/tcp, through the VIP or direct: replies follow the path of their
     // request.
     bool av_path = false;
-    std::uint32_t idle_seconds = 0;  // of an established session
+    std::uint32_t idle_seconds = 0;              // of an established session
     std::uint32_t conformance = kNoConformance;  // index in Policy::conformance; TCP and UDP only
-    std::vector<std::string> rows;   // matrix row ids, sorted; empty for site rules
-    std::string reason;              // one sentence: why this rule exists
+    std::vector<std::string> rows;               // matrix row ids, sorted; empty for site rules
+    std::string reason;                          // one sentence: why this rule exists
     friend bool operator==(const Rule&, const Rule&) = default;
 };
 

@@ -100,6 +100,17 @@ Defect check_nat(const Policy& policy, const Rule& rule) {
     return std::nullopt;
 }
 
+Defect check_conformance(const Policy& policy, const Rule& rule) {
+    if (rule.conformance == kNoConformance) return std::nullopt;
+    if (rule.conformance >= policy.conformance.size())
+        return "names a conformance that does not exist";
+    if (rule.action == Action::deny) return "denies and holds to a protocol";
+    if (rule.transport == Transport::icmp) return "holds ICMP to a protocol";
+    if (policy.conformance[rule.conformance].stream != (rule.transport == Transport::tcp))
+        return "disagrees with its conformance about the transport";
+    return std::nullopt;
+}
+
 Defect check_rule(const Policy& policy, const Rule& rule) {
     if (rule.id.empty()) return "has no id";
     for (const auto* list : {&rule.sources, &rule.destinations}) {
@@ -111,7 +122,8 @@ Defect check_rule(const Policy& policy, const Rule& rule) {
     if (rule.action == Action::deny && !site) return "denies, but is not a site rule";
     if (rule.transport == Transport::icmp && !site) return "opens ICMP, but is not a site rule";
     if (rule.covers_own && rule.action != Action::deny) return "opens all addresses of ours";
-    return check_nat(policy, rule);
+    if (auto defect = check_nat(policy, rule)) return defect;
+    return check_conformance(policy, rule);
 }
 
 Defect check_witness(const Policy& policy, const Witness& witness) {
@@ -150,6 +162,7 @@ std::optional<std::string> find_defect(const Policy& policy) {
 
     for (const auto& service : policy.services)
         if (auto defect = check(service)) return defect;
+    if (auto defect = find_defect(policy.conformance, policy.databases)) return defect;
     for (const auto& rule : policy.rules)
         if (const auto defect = check_rule(policy, rule)) return "rule " + rule.id + " " + *defect;
     if (const auto id =

@@ -47,6 +47,29 @@ TEST(Carry, WhatMattersMakesItJudgeAgain) {
     EXPECT_EQ(changed([](Policy& p) { p.rules.erase(p.rules.begin()); }), kJudgeAgain);
 }
 
+// Sessions that have been judged are not asked again, whatever is pushed.
+TEST(Carry, AChangeOfConformanceAloneDisturbsNobody) {
+    Policy plain = test::small_policy();
+    Policy held = plain;
+    held.databases = {{policy::ProtocolClass::https, "https", 11, true, {1}}};
+    policy::Conformance service;
+    service.name = "access-443";
+    service.protocol = policy::ProtocolClass::https;
+    service.database = 0;
+    held.conformance = {service};
+    ASSERT_EQ(held.rules[0].transport, policy::Transport::tcp);
+    held.rules[0].conformance = 0;
+    ASSERT_EQ(policy::find_defect(held), std::nullopt);
+    Policy enforced = held;
+    enforced.conformance[0].mode = policy::ConformanceMode::enforce;
+    enforced.conformance[0].names = {"sip.example.com"};
+    for (const auto& [before, now] : {std::pair(&plain, &held), std::pair(&held, &enforced),
+                                      std::pair(&enforced, &plain)}) {
+        const auto carry = carry_rules(*before, *now);
+        for (std::uint32_t i = 0; i < carry.size(); ++i) EXPECT_EQ(carry[i], i);
+    }
+}
+
 // Rules inserted, removed, moved or edited.
 Policy edited(Policy policy, std::uint64_t seed) {
     std::mt19937_64 random(seed);

@@ -82,6 +82,7 @@ class RandomPolicy {
         return {made.begin(), made.end()};
     }
     Service service();
+    void add_conformance(Policy& policy);
     Rule rule(const Policy& policy, unsigned number);
 
     std::mt19937 random_;
@@ -101,6 +102,43 @@ Service RandomPolicy::service() {
     for (auto i = 1 + below(12); i > 0; --i)
         made.nodes.push_back({text(), address(of), 1 + below(1000)});
     return made;
+}
+
+void RandomPolicy::add_conformance(Policy& policy) {
+    for (auto i = below(5); i > 0; --i) {
+        SignatureDatabase database;
+        database.protocol = static_cast<ProtocolClass>(1 + below(kProtocolClassCount - 1));
+        database.name = to_string(database.protocol);
+        if (database.protocol == ProtocolClass::custom) database.name += text();
+        const auto same = [&](const auto& other) { return other.name == database.name; };
+        if (std::ranges::any_of(policy.databases, same)) continue;
+        database.width = 1 + below(kMaxWidth);
+        database.twins = coin();
+        for (auto k = 1 + below(300); k > 0; --k)
+            database.serialised.push_back(static_cast<std::uint8_t>(random_()));
+        policy.databases.push_back(std::move(database));
+    }
+    for (auto i = below(8); i > 0; --i) {
+        Conformance service;
+        service.name = "service-" + std::to_string(i) + text();
+        service.mode = ConformanceMode::off;
+        service.protocol = static_cast<ProtocolClass>(below(kProtocolClassCount));
+        if (!policy.databases.empty() && coin()) {
+            service.database = below(static_cast<unsigned>(policy.databases.size()));
+            service.protocol = policy.databases[service.database].protocol;
+            const bool enforced = may_be_enforced(service.protocol) && coin();
+            service.mode = enforced ? ConformanceMode::enforce : ConformanceMode::watch;
+        }
+        service.stream = is_stream(service.protocol);
+        if (carries_server_name(service.protocol)) {
+            if (coin()) service.missing_name = MissingName::refuse;
+            std::set<std::string> names;
+            for (auto k = below(4); k > 0; --k)
+                names.insert((coin() ? "*.h" : "h") + std::to_string(below(99)) + ".example.com");
+            service.names = {names.begin(), names.end()};
+        }
+        policy.conformance.push_back(std::move(service));
+    }
 }
 
 Rule RandomPolicy::rule(const Policy& policy, unsigned number) {
@@ -123,6 +161,12 @@ Rule RandomPolicy::rule(const Policy& policy, unsigned number) {
     made.idle_seconds = below(100000);
     for (auto i = below(4); i > 0; --i) made.rows.push_back(text());
     made.reason = text();
+    if (made.action == Action::allow && !policy.conformance.empty() && coin()) {
+        made.conformance = below(static_cast<unsigned>(policy.conformance.size()));
+        made.transport =
+            policy.conformance[made.conformance].stream ? Transport::tcp : Transport::udp;
+        return made;
+    }
     if (made.action == Action::deny || policy.services.empty() || coin()) return made;
     made.service = below(static_cast<unsigned>(policy.services.size()));
     const auto& service = policy.services[made.service];
@@ -177,6 +221,7 @@ Policy RandomPolicy::make() {
     std::stable_sort(policy.routes.begin(), policy.routes.end(), longer);
     std::stable_sort(policy.addresses.begin(), policy.addresses.end(), longer);
     for (auto i = below(6); i > 0; --i) policy.services.push_back(service());
+    add_conformance(policy);
     const auto rules = below(20);
     for (unsigned i = 0; i < rules; ++i) policy.rules.push_back(rule(policy, i));
     for (auto i = below(4); i > 0; --i) policy.builtins.push_back({text(), text()});
@@ -298,6 +343,32 @@ TEST(Image, HostileCountsAreNotBelieved) {
     }
 }
 
+TEST(Image, HostileDatabaseSizesAreNotBelieved) {
+    auto policy = tiny_policy();
+    const auto plain = write_image(policy);
+    // The size of the last database's block stands right before its two bytes.
+    const auto table =
+        image_format::kTableOffset +
+        static_cast<std::size_t>(image_format::Section::databases) * image_format::kTableEntryBytes;
+    std::uint64_t place[2];  // offset, size
+    std::memcpy(place, plain.data() + table + 8, sizeof(place));
+    const auto at = static_cast<std::size_t>(place[0] + place[1]) - 2 - 4;
+    ASSERT_EQ(plain[at], std::byte{2});
+    for (const std::uint32_t size : {3U, 0x100000U, 0x100001U, 0xffffffffU}) {
+        auto damaged = plain;
+        std::memcpy(damaged.data() + at, &size, sizeof(size));
+        reseal(damaged);
+        const auto read = read_image(damaged);
+        ASSERT_FALSE(read);
+        EXPECT_EQ(read.error().message, "image: section databases: a block of " +
+                                            std::to_string(size) + " bytes does not fit");
+    }
+    policy.databases[0].serialised.resize(kMaxDatabaseBytes);
+    EXPECT_TRUE(read_image(write_image(policy)));
+    policy.databases[0].serialised.resize(kMaxDatabaseBytes + 1);
+    EXPECT_FALSE(read_image(write_image(policy)));
+}
+
 TEST(Image, SaysWhatIsWrong) {
     const auto message = [](Bytes image) {
         const auto read = read_image(image);
@@ -311,7 +382,7 @@ TEST(Image, SaysWhatIsWrong) {
     EXPECT_EQ(message(magic), "image: not a policy image (wrong magic)");
     auto version = image;
     version[8] = std::byte{9};
-    EXPECT_EQ(message(version), "image: version 9, but this program reads version 1");
+    EXPECT_EQ(message(version), "image: version 9, but this program reads version 2");
     auto digest = image;
     digest.back() ^= std::byte{1};
     EXPECT_EQ(message(digest), "image: damaged: the digest does not match");

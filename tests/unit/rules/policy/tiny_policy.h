@@ -172,6 +172,39 @@ inline Policy tiny_policy() {
     auto v6 = rule("partner-v6", Transport::tcp, Zone::internet, Zone::internet);
     v6.family = Family::ipv6;
     v6.destination_ports = {25, 25};
+
+    policy.databases = {
+        {ProtocolClass::sip_tls, "sip-tls", 11, true, {0x13, 0x88, 0x00, 0xff}},
+        {ProtocolClass::turn_udp, "turn-udp", 28, true, {0x42}},
+        {ProtocolClass::custom, "backup", 64, false, {0x00, 0x80}},
+    };
+    policy.conformance = {
+        {"access-443",
+         ProtocolClass::sip_tls,
+         ConformanceMode::enforce,
+         true,
+         0,
+         {"*.example.com", "sip.example.com"},
+         MissingName::refuse},
+        {"av-3478",
+         ProtocolClass::turn_udp,
+         ConformanceMode::watch,
+         false,
+         1,
+         {},
+         MissingName::allow},
+        {"sip-out",
+         ProtocolClass::sip_tls,
+         ConformanceMode::off,
+         true,
+         kNoDatabase,
+         {},
+         MissingName::allow},
+        {"backup", ProtocolClass::custom, ConformanceMode::watch, true, 2, {}, MissingName::allow},
+    };
+    access.conformance = 0;
+    av.conformance = 1;
+    sip_out.conformance = 2;
     policy.rules = {deny, ping, access, av, av_one, sip_out, direct, range, v6};
 
     policy.builtins = {{"builtin.arp", "ARP for our own addresses"}};
