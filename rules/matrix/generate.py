@@ -12,7 +12,9 @@ import pathlib
 import re
 import sys
 
-import yaml
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from strict_yaml import Reader, cpp_text, enumerators  # noqa: E402
 
 RELEASES = ("lync-2010", "lync-2013")
 TRANSPORTS = {"tcp": ("tcp",), "udp": ("udp",), "tcp/udp": ("tcp", "udp")}
@@ -23,65 +25,14 @@ ENDS = ("opens", "restates", "no-rule")
 ANY_PORT = (0, 65535)
 
 
-class Matrix:
+class Matrix(Reader):
     """The documents read so far, and what is wrong with them."""
 
     def __init__(self, entities, features):
+        super().__init__()
         self.entities = entities
         self.features = features
-        self.errors = []
         self.rows = {}  # id -> row, in the order of the documents
-
-    def error(self, node, text):
-        self.errors.append(f"{node.start_mark.name}:{node.start_mark.line + 1}: {text}")
-
-    # -- YAML nodes to values, each with its error ------------------------------------------------
-
-    def mapping(self, node, required, optional=()):
-        """{key: value node} of a mapping with exactly these keys."""
-        if not isinstance(node, yaml.MappingNode):
-            self.error(node, "expected a mapping")
-            return {}
-        found = {}
-        for key, value in node.value:
-            if key.value in found:
-                self.error(key, f"the key '{key.value}' is there twice")
-            elif required is not None and key.value not in (*required, *optional):
-                self.error(key, f"unknown key '{key.value}'")
-            else:
-                found[key.value] = value
-        for key in required or ():
-            if key not in found:
-                self.error(node, f"the key '{key}' is missing")
-        return found
-
-    def sequence(self, node):
-        if isinstance(node, yaml.SequenceNode):
-            return node.value
-        self.error(node, "expected a list")
-        return []
-
-    def text(self, node):
-        if isinstance(node, yaml.ScalarNode):
-            return node.value
-        self.error(node, "expected text")
-        return ""
-
-    def names(self, node, known, what):
-        """One name or a list of names, all of them known."""
-        nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
-        if not nodes:
-            self.error(node, f"an empty list of {what} names")
-        found = []
-        for item in nodes:
-            name = self.text(item)
-            if known is not None and name not in known:
-                self.error(item, f"'{name}' is no {what}")
-            elif name in found:
-                self.error(item, f"'{name}' is listed twice")
-            else:
-                found.append(name)
-        return tuple(found)
 
     def ports(self, node):
         text = self.text(node)
@@ -96,15 +47,8 @@ class Matrix:
     # -- documents, rows, openings ----------------------------------------------------------------
 
     def read(self, path):
-        with open(path, encoding="utf-8") as stream:
-            try:
-                root = yaml.compose(stream, Loader=yaml.SafeLoader)
-            except yaml.MarkedYAMLError as problem:
-                line = problem.problem_mark.line + 1 if problem.problem_mark else 1
-                self.errors.append(f"{path}:{line}: {problem.problem}")
-                return
+        root = self.root(path)
         if root is None:
-            self.errors.append(f"{path}:1: the file is empty")
             return
         top = self.mapping(root, ("document", "prefix", "release", "tables"))
         if len(top) < 4:
@@ -257,18 +201,7 @@ def identities(opening):
                     yield (release, source, target, transport, opening["ports"], opening["source-ports"])
 
 
-def enumerators(path, name):
-    """Names of a C++ enum in the spelling of the data: `av_node` is 'av-node'."""
-    code = re.sub(r"//[^\n]*", "", pathlib.Path(path).read_text(encoding="utf-8"))
-    body = re.search(rf"enum class {name}\b[^{{]*{{([^}}]*)}}", code)[1]
-    return tuple(word.replace("_", "-") for word in re.findall(r"\w+", body))
-
-
 # -- C++ ------------------------------------------------------------------------------------------
-
-
-def cpp_text(text):
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 class Writer:
