@@ -27,14 +27,11 @@ std::string why(hs_error_t error) {
     }
 }
 
-int on_match(unsigned int id, unsigned long long, unsigned long long, unsigned int, void* result) {
-    auto& best = *static_cast<Scan*>(result);
-    if (id % 2 == 0) {
-        best = Scan::complete;
-        return 1;  // nothing can be better
-    }
-    best = Scan::viable;
-    return 0;
+int on_match(unsigned int id, unsigned long long, unsigned long long to, unsigned int,
+             void* result) {
+    auto& best = *static_cast<Found*>(result);
+    best = {id % 2 == 0 ? Scan::complete : Scan::viable, static_cast<std::uint32_t>(to)};
+    return best.scan == Scan::complete ? 1 : 0;  // nothing can be better
 }
 
 }  // namespace
@@ -74,14 +71,14 @@ void free_scratch(hs_scratch* scratch) {
     if (scratch != nullptr) hs_free_scratch(scratch);
 }
 
-Scan scan(const hs_database* database, hs_scratch* scratch, std::span<const std::uint8_t> bytes) {
-    if (bytes.empty()) return Scan::viable;
-    Scan result = Scan::nothing;
+Found scan(const hs_database* database, hs_scratch* scratch, std::span<const std::uint8_t> bytes) {
+    if (bytes.empty()) return {Scan::viable, 0};
+    Found found;
     const hs_error_t error =
         hs_scan(database, reinterpret_cast<const char*>(bytes.data()),
-                static_cast<unsigned int>(bytes.size()), 0, scratch, on_match, &result);
-    if (error != HS_SUCCESS && error != HS_SCAN_TERMINATED) return Scan::nothing;
-    return result;
+                static_cast<unsigned int>(bytes.size()), 0, scratch, on_match, &found);
+    if (error != HS_SUCCESS && error != HS_SCAN_TERMINATED) return {};
+    return found;
 }
 
 }  // namespace portcullis::inspect

@@ -33,8 +33,12 @@ enum class Scan : std::uint8_t {
     viable,    // a twin matched: these bytes may be the beginning
     complete,  // a pattern matched
 };
+struct Found {
+    Scan scan = Scan::nothing;
+    std::uint32_t end = 0;  // complete: where the match ends
+};
 // Patterns have even ids and their twins the next odd one (policy::SignatureDatabase). A scratch that
 // was not allocated for this database finds nothing.
-Scan scan(const hs_database* database, hs_scratch* scratch, std::span<const std::uint8_t> bytes);
+Found scan(const hs_database* database, hs_scratch* scratch, std::span<const std::uint8_t> bytes);
 
 }  // namespace portcullis::inspect

@@ -28,7 +28,8 @@ class ScanTest : public testing::Test {
         scratch_ = *scratch;
     }
     void TearDown() override { free_scratch(scratch_); }
-    Scan ask(std::string_view text) { return scan(loaded_.get(), scratch_, bytes_of(text)); }
+    Found find(std::string_view text) { return scan(loaded_.get(), scratch_, bytes_of(text)); }
+    Scan ask(std::string_view text) { return find(text).scan; }
 
     policy::SignatureDatabase compiled_;
     LoadedDatabase loaded_;
@@ -44,12 +45,17 @@ TEST_F(ScanTest, TellsAMatchFromAPrefixFromNothing) {
         EXPECT_EQ(ask(other), Scan::nothing) << other;
 }
 
+TEST_F(ScanTest, SaysWhereAMatchEnds) {
+    EXPECT_EQ(find("hello, world").end, 5U);
+    EXPECT_EQ(find("hi there").end, 2U);
+}
+
 TEST_F(ScanTest, IsLoadedWhereHyperscanWantsIt) {
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(loaded_.get()) % 64, 0U);
 }
 
 TEST_F(ScanTest, AScratchOfNothingFindsNothing) {
-    EXPECT_EQ(scan(loaded_.get(), nullptr, bytes_of("hello")), Scan::nothing);
+    EXPECT_EQ(scan(loaded_.get(), nullptr, bytes_of("hello")).scan, Scan::nothing);
     const auto none = allocate_scratch({});
     ASSERT_TRUE(none);
     EXPECT_EQ(*none, nullptr);

@@ -1,0 +1,184 @@
+#include "rules/inspect/records.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <new>
+
+namespace portcullis::inspect {
+
+namespace {
+
+Record::Tier tier_for(std::uint32_t size) {
+    if (size <= kSmallBuffer) return Record::Tier::small;
+    return size <= kMediumBuffer ? Record::Tier::medium : Record::Tier::large;
+}
+
+}  // namespace
+
+bool Records::Buffers::create(std::uint32_t bytes, std::uint32_t number) {
+    size = bytes;
+    count = free = number;
+    memory.reset(new (std::nothrow) std::uint8_t[std::size_t{bytes} * number]());
+    unused.reset(new (std::nothrow) std::uint32_t[number]);
+    if (memory == nullptr || unused == nullptr) return false;
+    for (std::uint32_t i = 0; i < number; ++i) unused[i] = number - 1 - i;
+    return true;
+}
+
+std::unique_ptr<Records> Records::create(const Limits& limits) {
+    std::unique_ptr<Records> made(new (std::nothrow) Records());
+    if (made == nullptr) return nullptr;
+    made->limits_ = limits;
+    made->index_bits_ = static_cast<unsigned>(std::bit_width(limits.records - 1));
+    made->records_.reset(new (std::nothrow) Record[limits.records]);
+    if (made->records_ == nullptr || !made->buffers_[0].create(kMediumBuffer, limits.medium) ||
+        !made->buffers_[1].create(kLargeBuffer, limits.large) ||
+        !made->sources_.create(limits.records))
+        return nullptr;
+    for (std::uint32_t i = 0; i < limits.records; ++i)
+        made->append(made->records_[i], Record::List::free);
+    return made;
+}
+
+std::uint64_t Records::memory_bytes() const {
+    std::uint64_t bytes =
+        sizeof(Records) + sizeof(Record) * std::uint64_t{limits_.records} + sources_.memory_bytes();
+    for (const Buffers& buffers : buffers_)
+        bytes += (std::uint64_t{buffers.size} + sizeof(std::uint32_t)) * buffers.count;
+    return bytes;
+}
+
+Record* Records::find(Inspection handle) {
+    if (handle == kNoInspection) return nullptr;
+    const std::uint32_t index = handle & ((1U << index_bits_) - 1);
+    if (index >= limits_.records) return nullptr;
+    Record& record = records_[index];
+    const std::uint32_t generation = (handle & ~kMatchedBit) >> index_bits_;
+    return record.list != Record::List::free && record.generation == generation ? &record : nullptr;
+}
+
+Inspection Records::handle_of(const Record& record) const {
+    return record.generation << index_bits_ | index_of(record) |
+           (record.matched() ? kMatchedBit : 0);
+}
+
+void Records::append(Record& record, Record::List list) {
+    List& to = list_of(list);
+    const std::uint32_t index = index_of(record);
+    record.list = list;
+    record.older = to.newest;
+    record.newer = kNone;
+    (to.newest == kNone ? to.oldest : records_[to.newest].newer) = index;
+    to.newest = index;
+}
+
+void Records::unlink(Record& record) {
+    List& from = list_of(record.list);
+    (record.older == kNone ? from.oldest : records_[record.older].newer) = record.newer;
+    (record.newer == kNone ? from.newest : records_[record.newer].older) = record.older;
+}
+
+void Records::give_up_expired(Millis now, unsigned at_most, bool matched_too) {
+    for (const auto list : {Record::List::undecided, Record::List::matched}) {
+        if (list == Record::List::matched && !matched_too) return;
+        for (; at_most > 0 && list_of(list).oldest != kNone; --at_most) {
+            Record& oldest = records_[list_of(list).oldest];
+            if (!expired(oldest, now)) break;
+            close(oldest);
+        }
+    }
+}
+
+Record* Records::open(const policy::IpAddress* source, Millis now, Refusal& refusal) {
+    refusal = Refusal::none;
+    give_up_expired(now, kByTheWay, false);
+    SourceCounts::Places places{};
+    if (source != nullptr) {
+        places = sources_.places_of(*source);
+        if (sources_.count(places) >= limits_.per_source) give_up_expired(now, kInNeed, true);
+        if (sources_.count(places) >= limits_.per_source) {
+            refusal = Refusal::source_quota;
+            return nullptr;
+        }
+    }
+    const List& free = list_of(Record::List::free);
+    if (free.oldest == kNone) give_up_expired(now, kInNeed, true);
+    if (free.oldest == kNone) {
+        refusal = Refusal::no_room;
+        return nullptr;
+    }
+    Record& record = records_[free.oldest];
+    unlink(record);
+    append(record, Record::List::undecided);
+    record.session = {};
+    record.since = now;
+    record.places = places;
+    record.counted = source != nullptr;
+    if (record.counted) sources_.add(places);
+    ++used_;
+    return &record;
+}
+
+void Records::close(Record& record) {
+    release_buffer(record);
+    if (record.counted) sources_.remove(record.places);
+    unlink(record);
+    append(record, Record::List::free);
+    // The last generation is left out: with it a handle could be kNoInspection.
+    const std::uint32_t generations = 1U << (31 - index_bits_);
+    record.generation = (record.generation + 1) % (generations - 1);
+    --used_;
+}
+
+void Records::match(Record& record, Millis now) {
+    unlink(record);
+    append(record, Record::List::matched);
+    record.since = now;
+}
+
+void Records::renew(Record& record, Millis now) {
+    const Record::List list = record.list;
+    unlink(record);
+    append(record, list);
+    record.since = now;
+}
+
+std::uint8_t* Records::bytes(Record& record) {
+    if (record.tier == Record::Tier::small) return record.small.data();
+    Buffers& buffers = buffers_of(record.tier);
+    return buffers.memory.get() + std::size_t{buffers.size} * record.buffer;
+}
+
+void Records::release_buffer(Record& record) {
+    if (record.tier == Record::Tier::small) return;
+    Buffers& buffers = buffers_of(record.tier);
+    buffers.unused[buffers.free++] = record.buffer;
+    record.tier = Record::Tier::small;
+}
+
+bool Records::grow(Record& record, std::uint32_t size, std::uint32_t used, Millis now) {
+    Record::Tier tier = tier_for(size);
+    if (tier <= record.tier) return true;
+    if (buffers_of(tier).free == 0) {
+        // The record that asks is not expired itself: its session was asked first.
+        give_up_expired(now, kInNeed, true);
+        if (buffers_of(tier).free == 0 && tier == Record::Tier::medium) tier = Record::Tier::large;
+        if (buffers_of(tier).free == 0) return false;
+    }
+    Buffers& buffers = buffers_of(tier);
+    const std::uint32_t buffer = buffers.unused[--buffers.free];
+    std::memcpy(buffers.memory.get() + std::size_t{buffers.size} * buffer, bytes(record), used);
+    release_buffer(record);
+    record.tier = tier;
+    record.buffer = buffer;
+    return true;
+}
+
+void Records::shrink(Record& record, std::uint32_t used) {
+    if (used > kSmallBuffer || record.tier == Record::Tier::small) return;
+    std::memcpy(record.small.data(), bytes(record), used);
+    release_buffer(record);
+}
+
+}  // namespace portcullis::inspect
