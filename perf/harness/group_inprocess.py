@@ -79,7 +79,8 @@ class Bench:
             asked = {"must": 145, "goal": 120} if count == 65536 else {}
             yield from self.result(f"full NAT, 64 B, {said(count)} sessions, pcap",
                                    self.rounds(source="pcap", nat="full", sessions=count), **asked)
-        yield from self.result("full NAT, 64 B, 64k sessions", self.rounds(nat="full", sessions=65536))
+        # Without net_pcap, whose own packets fit no cache any more: the profile has its share.
+        yield from self.result("full NAT, 64 B, 64k sessions", self.rounds(nat="full", sessions=65536), must=145, goal=120)
         asked = {1 << 20: {"must": 180, "goal": 154}, 1 << 22: {"must": 190, "goal": 170}}
         for count in (1024, 65536, 1 << 20, 1 << 22):
             if quick and count == 1 << 22:

@@ -76,8 +76,7 @@ Frames::Frames(const Options& options)
         for (unsigned slot = 0; slot < kSlots; ++slot)
             for (unsigned node = 0; node < kNodes; ++node)
                 templates_.push_back(make(static_cast<Kind>(kind), sizes_[slot], node));
-    reply_port_.resize(options.sessions);
-    reply_node_.resize(options.sessions);
+    replies_.resize(options.sessions);
 }
 
 Frames::Template Frames::make(Kind kind, unsigned size, unsigned node_index) const {
@@ -142,15 +141,16 @@ Frames::Template Frames::make(Kind kind, unsigned size, unsigned node_index) con
 }
 
 void Frames::learn(std::uint32_t flow, const dataplane::FlowKey& responder) {
-    reply_port_[flow] = responder.destination_port;
+    replies_[flow].port = responder.destination_port;
     for (unsigned i = 0; i < kNodes; ++i)
-        if (node(options_, i) == responder.source) reply_node_[flow] = static_cast<std::uint8_t>(i);
+        if (node(options_, i) == responder.source)
+            replies_[flow].node = static_cast<std::uint8_t>(i);
 }
 
 unsigned Frames::write(Kind kind, std::uint32_t flow, std::uint8_t* frame) const {
     const bool inbound = from_client(kind);
     const unsigned slot = options_.sizes.size() == 1 ? 0 : flow % kSlots;
-    const unsigned node = inbound ? 0 : reply_node_[flow];
+    const unsigned node = inbound ? 0 : replies_[flow].node;
     const Template& base =
         templates_[(static_cast<unsigned>(kind) * kSlots + slot) * kNodes + node];
     std::memcpy(frame, base.bytes.data(), kTemplateBytes);
@@ -171,7 +171,7 @@ unsigned Frames::write(Kind kind, std::uint32_t flow, std::uint8_t* frame) const
         dataplane::store_word(ip + 10, dataplane::finish_checksum(base.ip_sum));
     }
     std::uint8_t* port = l4 + (inbound ? 0 : 2);
-    put16(port, inbound ? client.port : reply_port_[flow]);
+    put16(port, inbound ? client.port : replies_[flow].port);
     l4_sum += dataplane::load_word(port);
     const std::uint16_t checksum = dataplane::finish_checksum(l4_sum);
     if (options_.transport == Transport::tcp)

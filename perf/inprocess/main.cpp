@@ -121,7 +121,8 @@ void run(const Options& options) {
     rig.feed();
     const std::uint64_t established = rig.sessions();
     for (unsigned round = 0; round < options.rounds; ++round) {
-        const auto floor = run_round(options, rig, true);
+        const auto floor =
+            options.floor ? run_round(options, rig, true) : std::vector<Sample>(options.workers);
         const std::uint64_t dropped = rig.dropped();
         const std::uint64_t received = rig.received();
         const std::uint64_t handed = rig.handed_out();

@@ -90,6 +90,8 @@ tl::expected<Options, std::string> read_options(int argc, char** argv) {
     add("scattered", po::bool_switch(&options.scattered),
         "packets arrive at any worker, not at the one that owns them");
     add("rounds", po::value(&options.rounds), "each measures the floor, then the worker");
+    bool no_floor = false;
+    add("no-floor", po::bool_switch(&no_floor), "the worker alone, for a profiler; floors are 0");
     add("chunks", po::value(&options.chunks), "a round's figure is the median of so many chunks");
     add("polls", po::value(&options.polls), "poll rounds in a chunk");
     bool no_huge = false;
@@ -109,6 +111,7 @@ tl::expected<Options, std::string> read_options(int argc, char** argv) {
         return tl::unexpected(text.str());
     }
     options.huge = !no_huge;
+    options.floor = !no_floor;
     using policy::NatKind, policy::Transport, policy::Family;
     std::string problem;
     const bool good =

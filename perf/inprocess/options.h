@@ -39,6 +39,7 @@ struct Options {
     std::vector<unsigned> cores{1};
     unsigned main_core = 0;
     bool huge = true;
+    bool floor = true;  // measured before each round of the worker
     unsigned memory_mib = 512;
     std::string pcap_directory = "/tmp";
 };

@@ -68,7 +68,9 @@ void Supply::write(Kind kind, std::uint32_t flow, rte_mbuf& packet) const {
 // The list is in no order that a prefetcher could learn from the packets; it is itself read in order,
 // so that the supply stays cheap beside what it feeds.
 std::uint32_t Supply::next_repeated() {
+    constexpr std::size_t kAhead = 16;
     at_ = (at_ + 1) & (flows_.size() - 1);
+    frames_.prefetch(kind_, flows_[(at_ + kAhead) & (flows_.size() - 1)]);
     return flows_[at_];
 }
 
