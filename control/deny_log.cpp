@@ -13,11 +13,20 @@ std::string name_or_dash(const Json& name) {
     return name.is_string() ? name.get<std::string>() : "-";
 }
 
+// What a session sent that does not speak the protocol of its service.
+std::string conformance(const Json& view) {
+    if (!view.contains("service")) return {};
+    const auto bytes = view["first_bytes"].get<std::string>();
+    return " service=" + view["service"].get<std::string>() +
+           " first-bytes=" + (bytes.empty() ? "-" : bytes);
+}
+
 std::string line(const Json& view) {
-    return "denied " + view["protocol"].get<std::string>() + ' ' + endpoint(view, "src", "sport") +
-           " -> " + endpoint(view, "dst", "dport") + " in=" + name_or_dash(view["interface"]) +
+    return (view["dropped"].get<bool>() ? "denied " : "watched ") +
+           view["protocol"].get<std::string>() + ' ' + endpoint(view, "src", "sport") + " -> " +
+           endpoint(view, "dst", "dport") + " in=" + name_or_dash(view["interface"]) +
            " reason=" + view["reason"].get<std::string>() + " rule=" + name_or_dash(view["rule"]) +
-           ": " + view["text"].get<std::string>();
+           conformance(view) + ": " + view["text"].get<std::string>();
 }
 
 }  // namespace

@@ -147,6 +147,7 @@ const std::vector<Methods::Entry>& Methods::table() {
         {"interfaces", &Methods::interfaces},
         {"nodes", &Methods::nodes},
         {"rules", &Methods::rules},
+        {"signatures", &Methods::signatures},
         {"history", &Methods::history},
         {"denies", &Methods::denies},
     };
@@ -312,6 +313,11 @@ void Methods::rules(const Json& params, const Caller&, const RpcDone& done) {
         link_.rules(as_list<peer::RuleRecord>(
             "rules", done, [policy](const auto& record) { return rule_view(record, policy); }));
     });
+}
+
+void Methods::signatures(const Json& params, const Caller&, const RpcDone& done) {
+    if (reject(params, done)) return;
+    link_.signatures(as_list<peer::SignatureRecord>("signatures", done, signature_view));
 }
 
 void Methods::history(const Json& params, const Caller&, const RpcDone& done) {

@@ -42,6 +42,7 @@ class Methods {
     void interfaces(const Json& params, const Caller& caller, const RpcDone& done);
     void nodes(const Json& params, const Caller& caller, const RpcDone& done);
     void rules(const Json& params, const Caller& caller, const RpcDone& done);
+    void signatures(const Json& params, const Caller& caller, const RpcDone& done);
     void history(const Json& params, const Caller& caller, const RpcDone& done);
     void denies(const Json& params, const Caller& caller, const RpcDone& done);
 

@@ -58,6 +58,8 @@ std::size_t record_bytes(peer::Type type) {
             return sizeof(peer::NodeRecord);
         case Type::denies:
             return sizeof(peer::DenyRecord);
+        case Type::signatures:
+            return sizeof(peer::SignatureRecord);
         default:
             return 0;  // not a list
     }
@@ -298,6 +300,11 @@ void PeerLink::nodes(Done<std::vector<peer::NodeRecord>> done) {
 void PeerLink::denies(Done<std::vector<peer::DenyRecord>> done) {
     ask(peer::Type::get_denies, {}, {},
         as_list<peer::DenyRecord>(peer::Type::denies, std::move(done)));
+}
+
+void PeerLink::signatures(Done<std::vector<peer::SignatureRecord>> done) {
+    ask(peer::Type::get_signatures, {}, {},
+        as_list<peer::SignatureRecord>(peer::Type::signatures, std::move(done)));
 }
 
 }  // namespace portcullis::control

@@ -73,6 +73,7 @@ class PeerLink {
     void rules(Done<std::vector<peer::RuleRecord>> done);
     void nodes(Done<std::vector<peer::NodeRecord>> done);
     void denies(Done<std::vector<peer::DenyRecord>> done);
+    void signatures(Done<std::vector<peer::SignatureRecord>> done);
 
   private:
     // The body of an answer: of a list, the records of all its messages.

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdio>
 
+#include "rules/inspect/violation.h"
 #include "rules/policy/image.h"
 #include "rules/policy/match.h"
 
@@ -37,6 +38,26 @@ Json tuple(const peer::Address& source, std::uint16_t source_port, const peer::A
             {"sport", source_port},
             {"dst", address_text(destination)},
             {"dport", destination_port}};
+}
+
+// Empty for what is no violation.
+std::string_view violation_sentence(std::string_view name) {
+#define X(violation, text, sentence) \
+    if (name == (text)) return sentence;
+    PORTCULLIS_VIOLATIONS(X)
+#undef X
+    return {};
+}
+
+std::string hex(const peer::DenyRecord& record) {
+    static constexpr char kDigits[] = "0123456789abcdef";
+    std::string text;
+    const auto count = std::min<std::size_t>(record.first_count, record.first_bytes.size());
+    for (std::size_t i = 0; i < count; ++i) {
+        text += kDigits[record.first_bytes[i] >> 4];
+        text += kDigits[record.first_bytes[i] & 15];
+    }
+    return text;
 }
 
 }  // namespace
@@ -99,6 +120,7 @@ Json session_view(const peer::SessionRecord& record, const PolicyPtr& policy) {
                                record.translated_destination, record.translated_destination_port);
     view["rule"] = rule_id(policy, record.rule);
     view["worker"] = record.worker;
+    view["undecided"] = record.undecided != 0;
     view["age_seconds"] = record.age_seconds;
     view["idle_seconds"] = record.idle_seconds;
     view["expires_seconds"] = record.expires_seconds;
@@ -160,7 +182,24 @@ Json node_view(const peer::NodeRecord& record) {
             {"since_seconds", record.since_seconds}};
 }
 
+Json signature_view(const peer::SignatureRecord& record) {
+    const bool known = record.mode <= static_cast<std::uint8_t>(ConformanceMode::enforce);
+    return {
+        {"service", text_of(record.service)},
+        {"class", text_of(record.protocol)},
+        {"mode", known ? policy::to_string(static_cast<ConformanceMode>(record.mode)) : "unknown"},
+        {"judged", record.matched + record.refused + record.watched},
+        {"matched", record.matched},
+        {"refused", record.refused},
+        {"watched", record.watched},
+        {"undecided", record.undecided}};
+}
+
 std::string deny_sentence(const peer::DenyRecord& record, const PolicyPtr& policy) {
+    if (!text_of(record.service).empty()) {
+        const auto sentence = violation_sentence(text_of(record.reason));
+        if (!sentence.empty()) return std::string(sentence);
+    }
     if (const auto* rule = rule_of(policy, record.rule); rule != nullptr && !rule->reason.empty())
         return rule->reason;
     const auto name = text_of(record.reason);
@@ -181,6 +220,11 @@ Json deny_view(const peer::DenyRecord& record, const PolicyPtr& policy) {
     view["rule"] = rule_id(policy, record.rule);
     view["text"] = deny_sentence(record, policy);
     view["suppressed"] = record.suppressed;
+    view["dropped"] = record.passed == 0;
+    if (auto service = text_of(record.service); !service.empty()) {
+        view["service"] = std::move(service);
+        view["first_bytes"] = hex(record);
+    }
     return view;
 }
 

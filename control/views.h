@@ -35,6 +35,7 @@ Json interface_view(const peer::InterfaceRecord& record);
 Json rule_view(const peer::RuleRecord& record, const PolicyPtr& policy);
 Json node_view(const peer::NodeRecord& record);
 Json deny_view(const peer::DenyRecord& record, const PolicyPtr& policy);
+Json signature_view(const peer::SignatureRecord& record);
 // One sentence: the site rule's reason where one denied, else what the reason's name means.
 std::string deny_sentence(const peer::DenyRecord& record, const PolicyPtr& policy);
 Json counter_view(const peer::CounterRecord& record);  // "worker" is a number, or "main"

@@ -5,7 +5,9 @@
 namespace portcullis::dataplane {
 
 ActivePolicy::ActivePolicy(std::unique_ptr<RuntimePolicy> runtime, unsigned workers)
-    : policy(std::move(runtime)), hits(policy->policy().rules.size(), workers) {}
+    : policy(std::move(runtime)),
+      hits(policy->policy().rules.size(), workers),
+      conformance(policy->policy().conformance.size(), workers) {}
 
 ActivePolicy::~ActivePolicy() = default;
 

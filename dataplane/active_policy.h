@@ -29,6 +29,7 @@ struct ActivePolicy {
 
     const std::unique_ptr<RuntimePolicy> policy;  // never null; main sets its nodes up and down
     RuleHits hits;                                // written by the workers, read by main
+    ConformanceHits conformance;                  // likewise
     // One for each worker, which takes it over when it first sees this policy; nobody else touches
     // it while the policy is published.
     std::vector<std::unique_ptr<PreparedPorts>> ports;

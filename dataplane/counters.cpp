@@ -39,6 +39,18 @@ std::uint64_t RuleHits::total(std::uint32_t rule) const {
     return sum;
 }
 
+ConformanceHits::Totals ConformanceHits::total(std::uint32_t service) const {
+    Totals sum;
+    for (unsigned w = 0; w < workers_; ++w) {
+        const ConformanceCounts& row = counts_[w * services_ + service];
+        sum.matched += row.matched.get();
+        sum.refused += row.refused.get();
+        sum.watched += row.watched.get();
+        sum.undecided += row.undecided.get();
+    }
+    return sum;
+}
+
 void DenyRing::record(DenySample sample) {
     if (full()) return suppress();
     const std::uint32_t head = head_.load(std::memory_order_relaxed);

@@ -38,6 +38,7 @@ class Counter {
     void add(std::uint64_t n = 1) {
         value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
     }
+    void take(std::uint64_t n = 1) { add(~n + 1); }  // of a gauge
     void set(std::uint64_t n) { value_.store(n, std::memory_order_relaxed); }
     // Any thread.
     std::uint64_t get() const { return value_.load(std::memory_order_relaxed); }
@@ -111,6 +112,32 @@ class RuleHits {
     std::size_t stride_;  // whole cache lines
     unsigned workers_;
     std::vector<Counter> rows_;
+};
+
+// What became of the sessions of each conformance service of one policy, by the index in
+// Policy::conformance; otherwise as RuleHits.
+struct alignas(64) ConformanceCounts {
+    Counter matched;    // sessions whose protocol was recognised
+    Counter refused;    // sessions ended because it was another
+    Counter watched;    // sessions that would have been ended, and went on
+    Counter undecided;  // gauge: sessions whose first bytes are looked at
+};
+class ConformanceHits {
+  public:
+    struct Totals {
+        std::uint64_t matched = 0, refused = 0, watched = 0, undecided = 0;
+    };
+    ConformanceHits(std::size_t services, unsigned workers)
+        : services_(services), workers_(workers), counts_(services * workers) {}
+    ConformanceCounts& of(unsigned worker, std::uint32_t service) {
+        return counts_[worker * services_ + service];
+    }
+    Totals total(std::uint32_t service) const;
+
+  private:
+    std::size_t services_;
+    unsigned workers_;
+    std::vector<ConformanceCounts> counts_;
 };
 
 // One denied first packet, sampled for the deny log.

@@ -22,6 +22,43 @@ std::vector<peer::RuleRecord> RuleLedger::list(const ActivePolicy& active) const
     return records;
 }
 
+void SignatureLedger::retire(const ActivePolicy& policy) {
+    const auto& services = policy.policy->policy().conformance;
+    for (std::uint32_t i = 0; i < services.size(); ++i) {
+        const ConformanceHits::Totals hits = policy.conformance.total(i);
+        ConformanceHits::Totals& sum = totals_[services[i].name];
+        sum.matched += hits.matched;
+        sum.refused += hits.refused;
+        sum.watched += hits.watched;
+    }
+}
+
+std::vector<peer::SignatureRecord> SignatureLedger::list(const ActivePolicy& active) const {
+    const policy::Policy& policy = active.policy->policy();
+    std::vector<peer::SignatureRecord> records(policy.conformance.size());
+    for (std::uint32_t i = 0; i < records.size(); ++i) {
+        const policy::Conformance& service = policy.conformance[i];
+        peer::SignatureRecord& record = records[i];
+        set_text(record.service, service.name);
+        const bool custom = service.protocol == policy::ProtocolClass::custom &&
+                            service.database < policy.databases.size();
+        set_text(record.protocol,
+                 custom ? policy.databases[service.database].name : to_string(service.protocol));
+        record.mode = static_cast<std::uint8_t>(service.mode);
+        ConformanceHits::Totals sum = active.conformance.total(i);
+        if (const auto before = totals_.find(service.name); before != totals_.end()) {
+            sum.matched += before->second.matched;
+            sum.refused += before->second.refused;
+            sum.watched += before->second.watched;
+        }
+        record.matched = sum.matched;
+        record.refused = sum.refused;
+        record.watched = sum.watched;
+        record.undecided = sum.undecided;
+    }
+    return records;
+}
+
 void DenyLedger::add(const DenySample& sample) {
     samples_.push_back(sample);
     if (samples_.size() <= kCapacity) return;

@@ -1,5 +1,5 @@
-// What main remembers beyond one policy: rule hits by id, and the sampled denies nobody has
-// fetched.
+// What main remembers beyond one policy: rule hits by id, verdicts on protocols by service, and the
+// sampled denies nobody has fetched.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +24,17 @@ class RuleLedger {
 
   private:
     std::unordered_map<std::string, std::uint64_t> totals_;
+};
+
+// Likewise what became of the sessions that a service holds to a protocol, by the service's name.
+class SignatureLedger {
+  public:
+    void retire(const ActivePolicy& policy);
+    // One record a service of the running policy.
+    std::vector<peer::SignatureRecord> list(const ActivePolicy& active) const;
+
+  private:
+    std::unordered_map<std::string, ConformanceHits::Totals> totals_;
 };
 
 class DenyLedger {

@@ -63,6 +63,11 @@ void MainThread::on_request(PeerRequest request) {
                                                            : rules_.list(*loaded_.active);
             return send(make_list(peer::Type::rules, sequence, view(records)));
         }
+        case peer::Type::get_signatures: {
+            const auto records = loaded_.active == nullptr ? std::vector<peer::SignatureRecord>{}
+                                                           : signatures_.list(*loaded_.active);
+            return send(make_list(peer::Type::signatures, sequence, view(records)));
+        }
         case peer::Type::get_nodes:
             return send(make_list(peer::Type::nodes, sequence, view(nodes())));
         case peer::Type::get_denies:

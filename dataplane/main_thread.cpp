@@ -180,7 +180,10 @@ void MainThread::on_load_event(LoadEvent event) {
                      loaded_.generation, event.text.empty() ? "" : ": ", event.text);
     if (changed) follow_policy();
     // Only now does nobody refer to the policy before.
-    if (event.retired) rules_.retire(*event.retired);
+    if (event.retired) {
+        rules_.retire(*event.retired);
+        signatures_.retire(*event.retired);
+    }
     if (event.ticket == 0 || !pending_load_) return;
     const PendingLoad asked = *std::exchange(pending_load_, std::nullopt);
     answer_result(asked.client, asked.sequence, event.outcome, event.text);

@@ -89,6 +89,7 @@ class MainThread : private HostSink {
     PolicyLoader loader_;
     LoadedState loaded_;
     RuleLedger rules_;
+    SignatureLedger signatures_;
     DenyLedger denies_;
     std::unique_ptr<PeerServer> server_;
     std::optional<PendingLoad> pending_load_;

@@ -27,6 +27,7 @@ std::optional<std::size_t> body_size(peer::Type type) {
         case peer::Type::get_rules:
         case peer::Type::get_nodes:
         case peer::Type::get_denies:
+        case peer::Type::get_signatures:
             return 0;
         default:
             return std::nullopt;

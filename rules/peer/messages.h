@@ -25,24 +25,25 @@
 namespace portcullis::peer {
 
 inline constexpr std::uint32_t kMagic = 0x50434c31;  // "PCL1"
-inline constexpr std::uint16_t kVersion = 2;
+inline constexpr std::uint16_t kVersion = 3;
 inline constexpr std::uint32_t kMaxMessageBytes = 65536;
 inline constexpr std::uint16_t kNoInterface = 0xffff;
 inline constexpr unsigned kMaxWorkers = 32;
 
 enum class Type : std::uint16_t {
     // requests, control -> data plane
-    load_image = 1,      // LoadImage and one descriptor
-    confirm = 2,         // empty: the running policy is final
-    rollback = 3,        // empty: back to the previous policy
-    get_status = 4,      // empty
-    get_counters = 5,    // empty
-    get_sessions = 6,    // SessionQuery
-    get_neighbours = 7,  // empty
-    get_interfaces = 8,  // empty
-    get_rules = 9,       // empty: hit counters of the running policy's rules
-    get_nodes = 10,      // empty: probe state
-    get_denies = 11,     // empty: takes the sampled denies recorded since the last call
+    load_image = 1,       // LoadImage and one descriptor
+    confirm = 2,          // empty: the running policy is final
+    rollback = 3,         // empty: back to the previous policy
+    get_status = 4,       // empty
+    get_counters = 5,     // empty
+    get_sessions = 6,     // SessionQuery
+    get_neighbours = 7,   // empty
+    get_interfaces = 8,   // empty
+    get_rules = 9,        // empty: hit counters of the running policy's rules
+    get_nodes = 10,       // empty: probe state
+    get_denies = 11,      // empty: takes the sampled denies recorded since the last call
+    get_signatures = 12,  // empty: what became of the sessions held to a protocol
     // replies, data plane -> control
     result = 64,      // Result: of load_image, confirm, rollback, and of any request that failed
     status = 65,      // Status
@@ -53,6 +54,7 @@ enum class Type : std::uint16_t {
     rules = 70,       // ListHeader, RuleRecord...
     nodes = 71,       // ListHeader, NodeRecord...
     denies = 72,      // ListHeader, DenyRecord...
+    signatures = 73,  // ListHeader, SignatureRecord...
 };
 
 struct Header {
@@ -134,9 +136,9 @@ struct SessionRecord {
     std::uint16_t source_port = 0, destination_port = 0;
     std::uint16_t translated_source_port = 0, translated_destination_port = 0;
     std::uint8_t protocol = 0;
-    std::uint8_t nat = 0;    // policy::NatKind
-    std::uint8_t state = 0;  // index in kSessionStates
-    std::uint8_t reserved = 0;
+    std::uint8_t nat = 0;        // policy::NatKind
+    std::uint8_t state = 0;      // index in kSessionStates
+    std::uint8_t undecided = 0;  // 1: its first bytes are still being looked at
     std::uint16_t worker = 0;
     std::uint16_t interface = 0;  // ingress
     std::uint32_t rule = 0;       // index in the running policy
@@ -189,16 +191,34 @@ struct NodeRecord {
     std::uint32_t since_seconds = 0;
 };
 
+// Of a service that the running policy holds to a protocol; survives reloads by `service`.
+struct SignatureRecord {
+    Text<48> service{};
+    Text<48> protocol{};    // its class, or the name of the operator's own patterns
+    std::uint8_t mode = 0;  // policy::ConformanceMode
+    std::uint8_t reserved[7]{};
+    std::uint64_t matched = 0;    // sessions whose protocol was recognised
+    std::uint64_t refused = 0;    // sessions ended for not speaking it
+    std::uint64_t watched = 0;    // sessions that would have been, and went on
+    std::uint64_t undecided = 0;  // sessions whose first bytes are looked at now
+};
+
+// A denied first packet; or, where `service` is set, a session that does not speak the protocol its
+// rule is for. Then the addresses are those of the session's first packet.
 struct DenyRecord {
     std::uint64_t unix_ms = 0;
     Address source{}, destination{};
     std::uint16_t source_port = 0, destination_port = 0;
     std::uint8_t protocol = 0;
-    std::uint8_t reserved = 0;
+    std::uint8_t passed = 0;  // 1: only watched, nothing was dropped
     std::uint16_t interface = 0;
-    std::uint32_t rule = 0;        // denying site rule, or policy::kNoRule
-    Text<32> reason{};             // drop reason name
+    std::uint32_t rule = 0;        // the denying site rule, or the one that allowed the session
+    Text<32> reason{};             // name of a drop reason, or of an inspect::Violation
     std::uint32_t suppressed = 0;  // denies not recorded since the record before
+    std::uint8_t reserved[3]{};
+    std::uint8_t first_count = 0;                // of `first_bytes`
+    std::array<std::uint8_t, 32> first_bytes{};  // what the initiator has sent first
+    Text<48> service{};
 };
 
 static_assert(sizeof(Header) == 16);

@@ -38,6 +38,44 @@ TEST(RuleLedger, HitsFollowTheIdOfARule) {
     EXPECT_EQ(records[0].hits, 0U);
 }
 
+policy::Conformance service(const char* name,
+                            policy::ProtocolClass protocol = policy::ProtocolClass::none) {
+    policy::Conformance made;
+    made.name = name;
+    made.protocol = protocol;
+    return made;
+}
+
+TEST(SignatureLedger, VerdictsFollowTheNameOfAService) {
+    SignatureLedger ledger;
+    policy::Policy policy = test::small_policy();
+    policy.conformance = {service("access-443", policy::ProtocolClass::sip_tls),
+                          service("dns-udp")};
+    const auto first = activate(policy, 1);
+    first->conformance.of(0, 0).matched.add(5);
+    first->conformance.of(1, 0).refused.add();
+    first->conformance.of(1, 1).watched.add(2);
+    first->conformance.of(1, 0).undecided.add(3);
+    ledger.retire(*first);
+
+    policy.conformance = {service("av-443"), service("access-443", policy::ProtocolClass::sip_tls)};
+    policy.conformance[1].mode = policy::ConformanceMode::enforce;
+    const auto second = activate(policy, 2);
+    second->conformance.of(0, 1).matched.add();
+    second->conformance.of(0, 1).undecided.add();
+    const auto records = ledger.list(*second);
+    ASSERT_EQ(records.size(), 2U);
+    EXPECT_STREQ(records[0].service.data(), "av-443");
+    EXPECT_EQ(records[0].matched + records[0].refused + records[0].watched, 0U);
+    EXPECT_STREQ(records[1].service.data(), "access-443");
+    EXPECT_STREQ(records[1].protocol.data(), "sip-tls");
+    EXPECT_EQ(records[1].mode, 2);
+    EXPECT_EQ(records[1].matched, 6U);
+    EXPECT_EQ(records[1].refused, 1U);
+    EXPECT_EQ(records[1].watched, 0U);
+    EXPECT_EQ(records[1].undecided, 1U) << "what is undecided is of the running policy";
+}
+
 DenySample sample(std::uint32_t generation, std::uint16_t port) {
     DenySample made;
     made.key.source = *IpAddress::parse("198.51.100.1");

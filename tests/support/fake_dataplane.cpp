@@ -182,6 +182,9 @@ void FakeDataplane::serve_connection(int socket) {
             answer_list(socket, header, Type::denies, denies_, 100);
             denies_.clear();
             break;
+        case Type::get_signatures:
+            answer_list(socket, header, Type::signatures, signatures_, 100);
+            break;
         default:
             complaint_ = "an unknown request";
     }
@@ -384,6 +387,11 @@ void FakeDataplane::set_neighbours(std::vector<peer::NeighbourRecord> records) {
 void FakeDataplane::set_nodes(std::vector<peer::NodeRecord> records) {
     const std::lock_guard lock(mutex_);
     nodes_ = std::move(records);
+}
+
+void FakeDataplane::set_signatures(std::vector<peer::SignatureRecord> records) {
+    const std::lock_guard lock(mutex_);
+    signatures_ = std::move(records);
 }
 
 void FakeDataplane::add_denies(std::vector<peer::DenyRecord> records) {

@@ -56,6 +56,7 @@ class FakeDataplane {
     void set_interfaces(std::vector<peer::InterfaceRecord> records);
     void set_neighbours(std::vector<peer::NeighbourRecord> records);
     void set_nodes(std::vector<peer::NodeRecord> records);
+    void set_signatures(std::vector<peer::SignatureRecord> records);
     void add_denies(std::vector<peer::DenyRecord> records);
     // Sent instead of the next answer to get_status, behind a right header.
     void answer_status_with(std::vector<std::byte> body);
@@ -97,6 +98,7 @@ class FakeDataplane {
     std::vector<peer::InterfaceRecord> interfaces_;
     std::vector<peer::NeighbourRecord> neighbours_;
     std::vector<peer::NodeRecord> nodes_;
+    std::vector<peer::SignatureRecord> signatures_;
     std::vector<peer::DenyRecord> denies_;
     int wake_ = -1;
     std::thread thread_;

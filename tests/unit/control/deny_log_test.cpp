@@ -52,6 +52,33 @@ TEST_F(DenyLogTest, ASiteRuleGivesItsOwnReason) {
     EXPECT_NE(lines_.at(0).find("rule=site.guests: guests stay outside"), std::string::npos);
 }
 
+TEST_F(DenyLogTest, ASessionOfAnotherProtocolIsLoggedWithItsFirstBytes) {
+    auto record = deny("wrong-protocol");
+    record.rule = 0;
+    record.service = test::text<48>("access-443");
+    record.first_bytes = {'S', 'S', 'H', '-', '2', '.', '0', 0xff};
+    record.first_count = 8;
+    log_.take({record}, policy_);
+    EXPECT_EQ(lines_.at(0),
+              "denied tcp 198.51.100.7:51000 -> [2001:db8::5]:443 in=outside reason=wrong-protocol "
+              "rule=site.guests service=access-443 first-bytes=5353482d322e30ff: the first bytes "
+              "are of another protocol");
+    record.passed = 1;
+    record.first_count = 0;
+    log_.take({record}, policy_);
+    EXPECT_EQ(lines_.at(1).substr(0, 12), "watched tcp ");
+    EXPECT_NE(lines_.at(1).find("first-bytes=-: "), std::string::npos);
+
+    const auto recent = log_.recent();
+    EXPECT_EQ(recent[0]["service"], "access-443");
+    EXPECT_EQ(recent[0]["first_bytes"], "5353482d322e30ff");
+    EXPECT_EQ(recent[0]["dropped"], true);
+    EXPECT_EQ(recent[1]["dropped"], false);
+    log_.take({deny("no-rule")}, policy_);
+    EXPECT_FALSE(log_.recent()[2].contains("service"));
+    EXPECT_EQ(log_.recent()[2]["dropped"], true);
+}
+
 TEST_F(DenyLogTest, WithoutThePolicyIndicesAreNotNamed) {
     auto record = deny("embryonic-limit");
     record.rule = 0;

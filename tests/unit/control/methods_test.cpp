@@ -38,7 +38,7 @@ TEST_F(MethodsTest, ChecksParameters) {
           Json{{"protocol", "sctp"}}, Json{{"limit", 10001}}, Json{{"x", 1}}})
         EXPECT_EQ(code("sessions", params), RpcCode::invalid_params) << params;
     for (const auto* method : {"confirm", "rollback", "status", "counters", "neighbours",
-                               "interfaces", "nodes", "rules", "history", "denies"})
+                               "interfaces", "nodes", "rules", "history", "denies", "signatures"})
         EXPECT_EQ(code(method, {{"x", 1}}), RpcCode::invalid_params) << method;
 }
 
@@ -82,7 +82,9 @@ TEST_F(MethodsTest, SessionsAreNamedAndFiltered) {
     strange.state = 99;
     strange.nat = 99;
     strange.protocol = 132;
-    dataplane_->set_sessions({record, record, strange}, 1);  // three messages
+    auto young = record;
+    young.undecided = 1;
+    dataplane_->set_sessions({record, young, strange}, 1);  // three messages
     const auto answer =
         call("sessions",
              {{"address", "198.51.100.7"}, {"port", 443}, {"protocol", "tcp"}, {"limit", 50}});
@@ -96,6 +98,8 @@ TEST_F(MethodsTest, SessionsAreNamedAndFiltered) {
     EXPECT_EQ(sessions[1]["protocol"], "tcp");
     EXPECT_EQ(sessions[1]["nat"], "full");
     EXPECT_EQ(sessions[1]["state"], "established");
+    EXPECT_EQ(sessions[0]["undecided"], false);
+    EXPECT_EQ(sessions[1]["undecided"], true);
     EXPECT_EQ(sessions[1]["rule"], test::small_policy().rules[0].id);
     EXPECT_EQ(sessions[1]["interface"], test::small_policy().interfaces[1].name);
     EXPECT_EQ(sessions[1]["initiator"]["packets"], 5);
@@ -170,6 +174,32 @@ TEST_F(MethodsTest, ListsAreShown) {
     EXPECT_EQ(rules[0]["rule"], test::small_policy().rules[0].id);
     EXPECT_EQ(rules[0]["hits"], 17);
     EXPECT_EQ(rules[1]["rule"], nullptr);
+}
+
+TEST_F(MethodsTest, SignaturesShowWhatBecameOfSessions) {
+    start_and_connect();
+    peer::SignatureRecord access;
+    access.service = test::text<48>("access-443");
+    access.protocol = test::text<48>("sip-tls");
+    access.mode = static_cast<std::uint8_t>(policy::ConformanceMode::enforce);
+    access.matched = 40;
+    access.refused = 2;
+    access.watched = 1;
+    access.undecided = 3;
+    peer::SignatureRecord odd = access;
+    odd.mode = 9;
+    dataplane_->set_signatures({access, odd});
+    const auto signatures = (*call("signatures"))["signatures"];
+    ASSERT_EQ(signatures.size(), 2U);
+    EXPECT_EQ(signatures[0], Json({{"service", "access-443"},
+                                   {"class", "sip-tls"},
+                                   {"mode", "enforce"},
+                                   {"judged", 43},
+                                   {"matched", 40},
+                                   {"refused", 2},
+                                   {"watched", 1},
+                                   {"undecided", 3}}));
+    EXPECT_EQ(signatures[1]["mode"], "unknown");
 }
 
 TEST_F(MethodsTest, DeniesArePulledAndExplained) {

@@ -43,6 +43,23 @@ TEST(RuleHits, RowsOfWorkersAreSummedAndUnknownRulesIgnored) {
     EXPECT_EQ(hits.total(9), 0U);
 }
 
+TEST(ConformanceHits, RowsOfWorkersAreSummed) {
+    ConformanceHits hits(3, 2);
+    hits.of(0, 1).matched.add();
+    hits.of(1, 1).matched.add();
+    hits.of(1, 1).refused.add();
+    hits.of(0, 2).watched.add();
+    hits.of(0, 1).undecided.add();
+    hits.of(1, 1).undecided.add(2);
+    hits.of(1, 1).undecided.take();
+    EXPECT_EQ(hits.total(1).matched, 2U);
+    EXPECT_EQ(hits.total(1).refused, 1U);
+    EXPECT_EQ(hits.total(1).watched, 0U);
+    EXPECT_EQ(hits.total(1).undecided, 2U);
+    EXPECT_EQ(hits.total(2).watched, 1U);
+    EXPECT_EQ(hits.total(0).matched, 0U);
+}
+
 DenySample denied_at(Millis when) {
     DenySample sample;
     sample.when = when;
