@@ -1,0 +1,202 @@
+// UDP under the Inspector.
+#include <gtest/gtest.h>
+
+#include "tests/unit/rules/inspect/rig.h"
+
+namespace portcullis::inspect {
+namespace {
+
+using policy::ConformanceMode;
+using policy::ProtocolClass;
+constexpr auto kEnforce = ConformanceMode::enforce;
+constexpr auto kWatch = ConformanceMode::watch;
+using Numbers = std::initializer_list<std::uint16_t>;
+
+void expect_done(const Outcome& outcome) {
+    EXPECT_TRUE(outcome.forward);
+    EXPECT_TRUE(outcome.done);
+    EXPECT_TRUE(outcome.matched);
+    EXPECT_FALSE(outcome.reported);
+}
+void expect_open(const Outcome& outcome) {
+    EXPECT_TRUE(outcome.forward);
+    EXPECT_FALSE(outcome.done);
+    EXPECT_FALSE(outcome.matched);
+    EXPECT_FALSE(outcome.reported);
+}
+void expect_refused(const Outcome& outcome, Violation why) {
+    EXPECT_FALSE(outcome.forward);
+    EXPECT_TRUE(outcome.done);
+    EXPECT_TRUE(outcome.reported);
+    EXPECT_EQ(to_string(outcome.why), to_string(why));
+}
+
+class DatagramTest : public testing::Test {
+  protected:
+    Rig turn{service_of(ProtocolClass::turn_udp, kEnforce)};
+    Rig media{service_of(ProtocolClass::media_udp, kEnforce)};
+    Rig dns{service_of(ProtocolClass::dns_udp, kEnforce)};
+};
+
+TEST_F(DatagramTest, OneDatagramDecides) {
+    for (const Message& message : {ms_turn_allocate(), ms_turn_allocate(8), stun_binding(),
+                                   multiplexed(ms_turn_allocate()), multiplexed(stun_binding())})
+        expect_done(Conversation(turn).client_datagram(message));
+    expect_done(Conversation(media).client_datagram(stun_binding()));
+    expect_done(Conversation(dns).client_datagram(dns_query()));
+    expect_done(Conversation(dns).client_datagram(dns_query("example.com", 28, false)));
+    for (Rig* rig : {&turn, &media, &dns}) {
+        expect_refused(Conversation(*rig).client_datagram(text("hello, is this a tunnel?")),
+                       Violation::wrong_protocol);
+        EXPECT_EQ(rig->inspector().undecided(), 0U);
+    }
+}
+
+TEST_F(DatagramTest, WatchingForwards) {
+    Rig rig(service_of(ProtocolClass::turn_udp, kWatch));
+    Conversation talk(rig);
+    const Outcome outcome = talk.client_datagram(text("hello, is this a tunnel?"));
+    EXPECT_TRUE(outcome.forward);
+    EXPECT_TRUE(outcome.done);
+    EXPECT_TRUE(outcome.reported);
+    EXPECT_EQ(outcome.first_bytes.size(), 24U);
+    EXPECT_EQ(outcome.first_bytes[0], 'h');
+}
+
+TEST_F(DatagramTest, LengthsMustFillTheDatagram) {
+    for (Message message : {ms_turn_allocate(), stun_binding(), multiplexed(stun_binding())}) {
+        message.push_back(0);
+        expect_refused(Conversation(turn).client_datagram(message), Violation::bad_length);
+        message.resize(message.size() - 2);
+        expect_refused(Conversation(turn).client_datagram(message), Violation::bad_length);
+    }
+    for (Message message : {dns_query(), dns_query("example.com", 1, false)}) {
+        message.push_back(0);
+        expect_refused(Conversation(dns).client_datagram(message), Violation::bad_length);
+        message.resize(message.size() - 2);
+        expect_refused(Conversation(dns).client_datagram(message), Violation::bad_length);
+    }
+}
+
+TEST_F(DatagramTest, QuestionsOfTunnels) {
+    for (const std::uint16_t type : Numbers{0, 10, 65280, 65399})
+        expect_refused(Conversation(dns).client_datagram(dns_query("t.example.com", type)),
+                       Violation::wrong_protocol);
+    expect_refused(Conversation(dns).client_datagram(dns_query("\xbc\xbd.example.com")),
+                   Violation::bad_length);
+    expect_refused(Conversation(dns).client_datagram(dns_query(
+                       std::string(63, 'a') + "." + std::string(63, 'b') + "." +
+                       std::string(63, 'c') + "." + std::string(63, 'd') + ".example.com")),
+                   Violation::bad_length);
+    expect_done(Conversation(dns).client_datagram(
+        dns_query(std::string(63, 'a') + "." + std::string(63, 'b') + "." + std::string(63, 'c'))));
+}
+
+TEST_F(DatagramTest, RtpHasToGoOn) {
+    Conversation stream(media);
+    expect_open(stream.client_datagram(rtp(7, 65535)));
+    expect_open(stream.client_datagram(rtp(7, 0)));
+    EXPECT_EQ(media.inspector().undecided(), 1U);
+    expect_done(stream.client_datagram(rtp(7, 3)));
+    EXPECT_EQ(media.inspector().undecided(), 0U);
+
+    Conversation chance(media);
+    for (std::uint32_t i = 0; i < 4; ++i) expect_open(chance.client_datagram(rtp(i, 9)));
+    expect_refused(chance.client_datagram(rtp(5, 9)), Violation::no_continuity);
+
+    Conversation repeated(media);
+    for (std::uint32_t i = 0; i < 4; ++i) expect_open(repeated.client_datagram(rtp(1, 9)));
+    expect_refused(repeated.client_datagram(rtp(1, 9)), Violation::no_continuity);
+}
+
+TEST_F(DatagramTest, TwoSourcesMayTakeTurnsAndPacketsOvertakeEachOther) {
+    Conversation two(media);
+    for (std::uint16_t i = 0; i < 2; ++i) {
+        expect_open(two.client_datagram(rtp(1, i)));
+        expect_open(two.client_datagram(rtp(2, static_cast<std::uint16_t>(500 + i))));
+    }
+    expect_done(two.client_datagram(rtp(1, 2)));
+    Conversation overtaking(media);
+    for (const std::uint16_t sequence : Numbers{3, 1, 2, 4})
+        expect_open(overtaking.client_datagram(rtp(1, sequence)));
+    expect_done(overtaking.client_datagram(rtp(1, 5)));
+}
+
+TEST_F(DatagramTest, DirectionsProveThemselvesApart) {
+    Conversation talk(media);
+    expect_open(talk.client_datagram(rtp(1, 1)));
+    expect_open(talk.server_datagram(rtp(1, 2)));
+    expect_open(talk.client_datagram(rtp(1, 3)));
+    expect_open(talk.server_datagram(rtp(1, 4)));
+    expect_done(talk.server_datagram(rtp(1, 5)));
+}
+
+TEST_F(DatagramTest, AStunCheckOfEitherSideProves) {
+    Conversation talk(media);
+    expect_open(talk.client_datagram(rtp(1, 1)));
+    expect_done(talk.server_datagram(stun_binding()));
+    EXPECT_EQ(media.inspector().undecided(), 0U);
+    Conversation refused(media);
+    expect_open(refused.client_datagram(rtp(1, 1)));
+    const Outcome outcome = refused.server_datagram(text("SSH-2.0-OpenSSH"));
+    expect_refused(outcome, Violation::wrong_protocol);
+    EXPECT_EQ(outcome.first_bytes.size(), 32U);
+    EXPECT_EQ(outcome.first_bytes[0], 0x80);
+}
+
+TEST_F(DatagramTest, ReportsAreNeutralUntilThree) {
+    Conversation talk(media);
+    for (int i = 0; i < 2; ++i) {
+        expect_open(talk.client_datagram(rtcp(1)));
+        media.now += 9'000;
+    }
+    media.now += 15'000;
+    expect_done(talk.client_datagram(rtcp(1)));
+    Conversation others(media);
+    for (std::uint32_t i = 0; i < 50; ++i) expect_open(others.client_datagram(rtcp(i)));
+    Message longer = rtcp(1);
+    longer[3] = 200;
+    expect_refused(others.client_datagram(longer), Violation::wrong_protocol);
+}
+
+TEST_F(DatagramTest, RtpHeadersMustFit) {
+    Message sources = rtp(1, 1, 4);
+    sources[0] |= 2;
+    expect_refused(Conversation(media).client_datagram(sources), Violation::wrong_protocol);
+    Message extended = rtp(1, 1, 8);
+    extended[0] |= 0x10;
+    extended[14] = 0;
+    extended[15] = 1;
+    expect_open(Conversation(media).client_datagram(extended));
+    extended[15] = 2;
+    expect_refused(Conversation(media).client_datagram(extended), Violation::wrong_protocol);
+}
+
+TEST_F(DatagramTest, KeepalivesWaitForWhatFollows) {
+    Conversation talk(media);
+    expect_open(talk.client_datagram({}));
+    EXPECT_EQ(talk.record, kNoInspection);
+    for (int i = 0; i < 32; ++i) expect_open(talk.client_datagram(Message{0}));
+    expect_refused(talk.client_datagram(Message{0}), Violation::too_many_segments);
+    Conversation seldom(media);
+    expect_open(seldom.client_datagram(Message{13, 10}));
+    media.now += 15'000;
+    expect_open(seldom.client_datagram(Message{13, 10}));
+    expect_done(seldom.client_datagram(stun_binding()));
+}
+
+TEST_F(DatagramTest, RtpThatPausesForTooLong) {
+    Conversation talk(media);
+    expect_open(talk.client_datagram(rtp(1, 1)));
+    media.now += 10'001;
+    expect_refused(talk.client_datagram(rtp(1, 2)), Violation::too_slow);
+}
+
+TEST_F(DatagramTest, CustomDatagramsMatchAtOnceOrNever) {
+    Rig rig(service_of(ProtocolClass::custom, kEnforce));
+    expect_done(Conversation(rig).client_datagram(text("abcx")));
+    expect_refused(Conversation(rig).client_datagram(text("abc")), Violation::wrong_protocol);
+}
+
+}  // namespace
+}  // namespace portcullis::inspect

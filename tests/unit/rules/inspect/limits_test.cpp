@@ -1,0 +1,206 @@
+// What the Inspector does when time, room or patience run out, and that it never allocates.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "tests/unit/rules/inspect/counting_new.h"
+#include "tests/unit/rules/inspect/rig.h"
+
+namespace portcullis::inspect {
+namespace {
+
+using policy::ConformanceMode;
+using policy::ProtocolClass;
+constexpr auto kEnforce = ConformanceMode::enforce;
+constexpr auto kWatch = ConformanceMode::watch;
+const Message kBegin = {0x16, 3, 1};
+
+Limits small_limits() {
+    Limits limits;
+    limits.records = 4;
+    limits.medium = 2;
+    limits.large = 1;
+    return limits;
+}
+
+TEST(Limits, OfCreation) {
+    Limits limits;
+    limits.records = 0;
+    EXPECT_FALSE(Inspector::create(limits));
+    limits.records = (1U << 20) + 1;
+    EXPECT_FALSE(Inspector::create(limits));
+    limits.records = 1;
+    const auto one = Inspector::create(limits);
+    ASSERT_TRUE(one);
+    limits.records = 1000;
+    const auto many = Inspector::create(limits);
+    ASSERT_TRUE(many);
+    EXPECT_GT((*many)->memory_bytes(), (*one)->memory_bytes() + 999 * 128);
+}
+
+TEST(Limits, NoRecordIsFree) {
+    for (const auto mode : {kEnforce, kWatch}) {
+        Rig rig(service_of(ProtocolClass::sip_tls, mode), small_limits());
+        std::vector<Conversation> held(4, Conversation(rig));
+        for (Conversation& talk : held) EXPECT_FALSE(talk.client(0, kBegin).done);
+        EXPECT_EQ(rig.inspector().undecided(), 4U);
+        Conversation late(rig);
+        const Outcome outcome = late.client(0, kBegin);
+        EXPECT_TRUE(outcome.done);
+        EXPECT_TRUE(outcome.reported);
+        EXPECT_EQ(outcome.why, Violation::no_room);
+        EXPECT_EQ(outcome.forward, mode == kWatch);
+
+        Conversation whole(rig);
+        const Outcome known = whole.client(0, client_hello());
+        EXPECT_TRUE(known.done);
+        EXPECT_EQ(known.matched, mode == kWatch);
+        EXPECT_EQ(known.reported, mode == kEnforce);
+
+        held[2].close();
+        EXPECT_EQ(held[2].record, kNoInspection);
+        Conversation next(rig);
+        EXPECT_FALSE(next.client(0, kBegin).done);
+    }
+}
+
+TEST(Limits, TheOldestMakesRoomOnceItHasExpired) {
+    Rig rig(service_of(ProtocolClass::sip_tls, kEnforce), small_limits());
+    std::vector<Conversation> held(4, Conversation(rig));
+    for (Conversation& talk : held) {
+        EXPECT_FALSE(talk.client(0, kBegin).done);
+        rig.now += 1000;
+    }
+    rig.now += 6'500;  // the first is 10.5 s old
+    Conversation next(rig);
+    EXPECT_FALSE(next.client(0, kBegin).done);
+    const Outcome gone = held[0].client(3, client_hello());
+    EXPECT_EQ(gone.why, Violation::too_slow);
+    EXPECT_FALSE(gone.forward);
+    EXPECT_TRUE(gone.done);
+    EXPECT_EQ(held[0].record, kNoInspection);
+    EXPECT_FALSE(held[1].client(3, Message{2}).done) << "9.5 s old, and still its own";
+    Conversation full(rig);
+    EXPECT_EQ(full.client(0, kBegin).why, Violation::no_room);
+}
+
+TEST(Limits, ARecognisedSessionWhoseRecordIsGone) {
+    for (const auto mode : {kEnforce, kWatch}) {
+        Rig rig(service_of(ProtocolClass::sip_tls, mode), small_limits());
+        Conversation known(rig);
+        EXPECT_TRUE(known.client(0, client_hello()).matched);
+        rig.now += 10'001;
+        std::vector<Conversation> others(4, Conversation(rig));
+        for (Conversation& talk : others) EXPECT_FALSE(talk.client(0, kBegin).done);
+        const Outcome outcome = known.client(0, client_hello());
+        EXPECT_TRUE(outcome.done);
+        EXPECT_EQ(outcome.forward, mode == kWatch);
+        EXPECT_EQ(outcome.reported, mode == kEnforce);
+    }
+}
+
+TEST(Limits, AStaleHandleNeverFindsAnothersRecord) {
+    Rig rig(service_of(ProtocolClass::sip_tls, kEnforce), small_limits());
+    Conversation stale(rig);
+    stale.client(0, kBegin);
+    Conversation copy = stale;
+    stale.close();
+    for (int i = 0; i < 100'000; ++i) {
+        Conversation other(rig);
+        other.client(0, kBegin);
+        ASSERT_NE(other.record, kNoInspection);
+        ASSERT_NE(other.record, copy.record);
+        other.close();
+    }
+    copy.close();
+    EXPECT_EQ(rig.inspector().undecided(), 0U);
+}
+
+TEST(Limits, NoBufferIsFree) {
+    for (const auto mode : {kEnforce, kWatch}) {
+        Rig rig(service_of(ProtocolClass::https, mode, {"*.example.com"}), small_limits());
+        Hello wanted;
+        wanted.padding = 1000;
+        const Message hello = client_hello(wanted);
+        std::vector<Conversation> held(3, Conversation(rig));
+        // Two medium buffers, and the large one for want of a third.
+        for (Conversation& talk : held) EXPECT_FALSE(talk.client(0, Bytes(hello).first(600)).done);
+        Conversation late(rig);
+        EXPECT_FALSE(late.client(0, Bytes(hello).first(100)).done);
+        const Outcome outcome = late.client(100, Bytes(hello).subspan(100, 500));
+        EXPECT_TRUE(outcome.done);
+        EXPECT_EQ(outcome.why, Violation::no_room);
+        EXPECT_EQ(outcome.forward, mode == kWatch);
+        EXPECT_TRUE(held[0].client(600, Bytes(hello).subspan(600)).matched);
+        EXPECT_TRUE(held[0].server(static_cast<std::uint32_t>(hello.size())).done);
+        Conversation next(rig);
+        EXPECT_FALSE(next.client(0, Bytes(hello).first(600)).done);
+    }
+}
+
+TEST(Limits, OfOneSource) {
+    for (const auto mode : {kEnforce, kWatch}) {
+        Limits limits;
+        limits.per_source = 3;
+        Rig rig(service_of(ProtocolClass::sip_tls, mode), limits);
+        std::vector<Conversation> held(3, Conversation(rig, 0, 0xc6336401));
+        for (Conversation& talk : held) EXPECT_FALSE(talk.client(0, kBegin).done);
+        Conversation fourth(rig, 0, 0xc6336401);
+        const Outcome outcome = fourth.client(0, kBegin);
+        EXPECT_EQ(outcome.why, Violation::source_quota);
+        EXPECT_TRUE(outcome.reported);
+        EXPECT_EQ(outcome.forward, mode == kWatch);
+        Conversation neighbour(rig, 0, 0xc6336402);
+        EXPECT_FALSE(neighbour.client(0, kBegin).done);
+        held[1].close();
+        Conversation next(rig, 0, 0xc6336401);
+        EXPECT_FALSE(next.client(0, kBegin).done);
+        rig.now += 10'001;  // expired sessions do not count
+        Conversation later(rig, 0, 0xc6336401);
+        EXPECT_FALSE(later.client(0, kBegin).done);
+    }
+}
+
+TEST(Limits, NothingIsAllocated) {
+    Limits limits = small_limits();
+    limits.records = 64;
+    Rig stream(service_of(ProtocolClass::https, kEnforce, {"*.example.com"}), limits);
+    Rig watched(service_of(ProtocolClass::turn_tcp, kWatch), limits);
+    Rig media(service_of(ProtocolClass::media_udp, kEnforce), limits);
+    Hello wanted;
+    wanted.padding = 9000;
+    const Message messages[] = {client_hello(), client_hello(wanted),
+                                pseudo_hello(), ms_turn_framed(ms_turn_allocate()),
+                                rtp(1, 1),      rtp(1, 2),
+                                stun_binding(), text("SSH-2.0-OpenSSH_9.2p1")};
+    std::mt19937 random(1);
+    std::vector<Conversation> talks;
+    for (int i = 0; i < 40; ++i)
+        for (Rig* rig : {&stream, &watched, &media}) talks.emplace_back(*rig);
+    const std::size_t before = allocations();
+    std::uint32_t violations = 0;
+    for (int i = 0; i < 100'000; ++i) {
+        const std::size_t n = random() % talks.size();
+        Conversation& talk = talks[n];
+        const Message& message = messages[random() % std::size(messages)];
+        const std::size_t from = random() % message.size();
+        const Bytes bytes = Bytes(message).subspan(from, random() % (message.size() - from) + 1);
+        Outcome outcome;
+        if (n % 3 == 2) {
+            outcome =
+                random() % 2 == 0 ? talk.client_datagram(message) : talk.server_datagram(bytes);
+        } else if (random() % 4 == 0) {
+            outcome = talk.server(static_cast<std::uint32_t>(from));
+        } else {
+            outcome = talk.client(random() % 3 == 0 ? static_cast<std::uint32_t>(from) : 0, bytes);
+        }
+        violations += outcome.reported ? 1U : 0U;
+        stream.now += random() % 50;
+        watched.now = media.now = stream.now;
+    }
+    EXPECT_EQ(allocations(), before);
+    EXPECT_GT(violations, 1000U);
+}
+
+}  // namespace
+}  // namespace portcullis::inspect
