@@ -9,6 +9,7 @@
 #include "control/compilation.h"
 #include "control/daemon.h"
 #include "control/daemon_options.h"
+#include "control/pattern_child.h"
 
 namespace {
 
@@ -27,6 +28,7 @@ Fd block_signals() {
 }  // namespace
 
 int main(int argc, char** argv) {
+    if (const auto code = serve_pattern_child(argc, argv)) return *code;
     const auto settings = read_settings({argv + 1, argv + argc}, std::cout, std::cerr);
     if (!settings) return settings.error();
     spdlog::set_default_logger(spdlog::stderr_logger_mt("control"));

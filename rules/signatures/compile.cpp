@@ -30,12 +30,21 @@ struct Free {
 using Database = std::unique_ptr<hs_database_t, Free>;
 using CompileError = std::unique_ptr<hs_compile_error_t, Free>;
 
+constexpr std::string_view kSimpler =
+    "lower the bounds of its repeats, nest fewer of them, or split it";
+
 // Hyperscan's own words. It says nothing where it does not run at all.
 std::string words(const CompileError& error, hs_error_t code) {
     if (error && error->message != nullptr) return error->message;
     if (code == HS_ARCH_ERROR) return "this CPU lacks SSSE3";
     if (code == HS_NOMEM) return "out of memory";
     return "Hyperscan error " + std::to_string(code);
+}
+
+// It says so as of any other error.
+bool is_memory(const CompileError& error) {
+    return error && error->message != nullptr &&
+           std::string_view(error->message).find("allocate memory") != std::string_view::npos;
 }
 
 struct Expression {
@@ -125,6 +134,8 @@ tl::expected<std::uint32_t, CustomError> width_of(std::span<const std::string> p
     const auto fault = [&](std::string_view message, std::string_view hint) {
         return tl::make_unexpected(fault_of(patterns, n, message, hint));
     };
+    if (code == HS_NOMEM || is_memory(error))
+        return fault("takes more memory to compile than it may", kSimpler);
     if (code != HS_SUCCESS)
         return fault("is refused by Hyperscan: " + words(error, code),
                      "Hyperscan reads regular expressions as Perl does, without back references");
@@ -191,11 +202,12 @@ CustomResult compile_custom(std::string_view name, std::span<const std::string> 
     auto bytes = build(expressions);
     if (!bytes) {
         const auto text = "is refused by Hyperscan: " + bytes.error().message;
-        const std::string_view hint = "lower the bounds of its repeats, or split it";
         if (bytes.error().known)
-            return tl::make_unexpected(fault_of(patterns, bytes.error().expression, text, hint));
-        return tl::make_unexpected(CustomError{
-            CustomError::kAllOfThem, "what the patterns make together " + text, std::string(hint)});
+            return tl::make_unexpected(
+                fault_of(patterns, bytes.error().expression, text, kSimpler));
+        return tl::make_unexpected(CustomError{CustomError::kAllOfThem,
+                                               "what the patterns make together " + text,
+                                               std::string(kSimpler)});
     }
     database.serialised = std::move(*bytes);
     return database;
