@@ -209,6 +209,12 @@ CustomResult compile_custom(std::string_view name, std::span<const std::string> 
                                                "what the patterns make together " + text,
                                                std::string(kSimpler)});
     }
+    if (bytes->size() > policy::kMaxDatabaseBytes)
+        return tl::make_unexpected(CustomError{
+            CustomError::kAllOfThem,
+            "the patterns make a database of " + std::to_string(bytes->size() >> 10) + " KiB, " +
+                std::to_string(policy::kMaxDatabaseBytes >> 10) + " are allowed",
+            std::string(kSimpler)});
     database.serialised = std::move(*bytes);
     return database;
 }

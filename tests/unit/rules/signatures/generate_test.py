@@ -1,6 +1,9 @@
 """What rules/signatures/generate.py refuses, and that it says where. Run with the generator's path."""
 
+import itertools
 import pathlib
+import random as randomness
+import re
 import subprocess
 import sys
 import tempfile
@@ -56,6 +59,20 @@ def run(data):
             cwd=folder, capture_output=True, text=True, check=False)
         written = folder / "out.cpp"
         return done.returncode, done.stderr, written.read_text() if written.exists() else None
+
+
+def draw(random, depth):
+    """A random pattern, parsed, of a and b."""
+    kind = random.choice(("set", "seq", "alt", "rep")) if depth else "set"
+    if kind == "set":
+        return ("set", frozenset(random.choice(("a", "b", "ab")).encode()))
+    if kind in ("seq", "alt"):
+        return (kind, tuple(draw(random, depth - 1) for _ in range(2)))
+    part = draw(random, depth - 1)
+    if pattern.least(part) == 0:
+        return part
+    lower = random.randrange(3)
+    return ("rep", part, lower, max(1, lower + random.randrange(3)))
 
 
 class Generate(unittest.TestCase):
@@ -138,6 +155,26 @@ class Generate(unittest.TestCase):
                 ("^(?:ab|c)d", r"^(?:ab?|c|(?:ab|c)d)\z"),
                 ("^(?:ab)?c", r"^(?:ab?|(?:ab)?c)\z")):
             self.assertEqual(pattern.twin(pattern.parse(text)), twin)
+
+    def test_twins_of_random_patterns(self):
+        """Against every string of the language, listed; the data has no such nests of repeats."""
+        random = randomness.Random(6)
+        texts = ["".join(letters) for length in range(1, 9) for letters in itertools.product("ab", repeat=length)]
+        tried = 0
+        while tried < 150:
+            node = draw(random, 3)
+            if not 0 < pattern.least(node) <= pattern.most(node) <= 8:
+                continue
+            tried += 1
+            text = pattern.anchored(node)
+            parsed = pattern.parse(text)
+            whole = re.compile(text + r"\Z")
+            language = [candidate for candidate in texts if whole.match(candidate)]
+            begun = {word[:length] for word in language for length in range(1, len(word) + 1)}
+            twin = re.compile(pattern.twin(parsed).replace(r"\z", r"\Z"))
+            self.assertEqual({candidate for candidate in texts if twin.match(candidate)}, begun, text)
+            self.assertEqual((min(map(len, language)), max(map(len, language))),
+                             (pattern.least(parsed), pattern.most(parsed)), text)
 
     def test_no_yaml(self):
         self.refused("source: RFC 1", "source: [RFC 1", "4: expected ',' or ']', but got ':'")

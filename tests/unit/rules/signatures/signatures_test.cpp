@@ -34,6 +34,8 @@ TEST(Signatures, WatchOnlyWhatIsNotPublic) {
     std::set<ProtocolClass> watched;
     for (const auto& found : classes())
         if (!found.watch_only.empty()) watched.insert(found.protocol);
+    for (const auto& found : classes())
+        EXPECT_EQ(policy::may_be_enforced(found.protocol), found.watch_only.empty());
     EXPECT_EQ(watched, (std::set{ProtocolClass::xmpp_gateway, ProtocolClass::logging,
                                  ProtocolClass::sba_https}));
 }
@@ -42,6 +44,8 @@ TEST(Signatures, NamesAreThoseOfTlsServices) {
     std::set<ProtocolClass> named;
     for (const auto& found : classes())
         if (found.names) named.insert(found.protocol);
+    for (const auto& found : classes())
+        EXPECT_EQ(policy::carries_server_name(found.protocol), found.names);
     EXPECT_EQ(named,
               (std::set{ProtocolClass::sip_tls, ProtocolClass::psom_tls, ProtocolClass::https}));
 }
@@ -73,7 +77,7 @@ TEST(Compile, GivesADatabaseForEachClass) {
         for (const auto& pattern : found.patterns) width = std::max(width, pattern.width);
         EXPECT_EQ(database->width, width);
         EXPECT_GT(database->serialised.size(), 100U);
-        EXPECT_LT(database->serialised.size(), 1U << 20) << database->name;
+        EXPECT_LE(database->serialised.size(), policy::kMaxDatabaseBytes) << database->name;
         EXPECT_EQ(compile(found.protocol), database) << "asked again";
     }
 }
