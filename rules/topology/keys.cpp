@@ -1,5 +1,7 @@
 #include "rules/topology/keys.h"
 
+#include "rules/topology/inspected_services.h"
+
 namespace portcullis::topology {
 
 Words feature_words() {
@@ -26,6 +28,18 @@ Words service_setting_keys() {
     return words;
 }
 
+Words class_words() {
+    static const auto words = [] {
+        std::vector<std::string_view> list;
+        for (unsigned i = 0; i < policy::kProtocolClassCount; ++i)
+            if (const auto protocol = static_cast<policy::ProtocolClass>(i);
+                protocol != policy::ProtocolClass::custom)
+                list.push_back(to_string(protocol));
+        return list;
+    }();
+    return words;
+}
+
 std::vector<KeySet> all_key_sets() {
     return {
         {"", keys::kTopLevel},
@@ -40,6 +54,10 @@ std::vector<KeySet> all_key_sets() {
         {"pool", keys::kPool},
         {"partners", keys::kPartners},
         {"service-settings", service_setting_keys()},
+        {"conformance", keys::kConformance},
+        {"inspected-services", inspected_service_words()},
+        {"service-conformance", keys::kServiceConformance},
+        {"custom-class", keys::kCustomClass},
         {"site-action", keys::kSiteAction},
         {"site-rule", keys::kSiteRule},
     };

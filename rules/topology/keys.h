@@ -32,10 +32,10 @@ struct NumberSetting {
 
 namespace keys {
 
-inline constexpr std::array<std::string_view, 14> kTopLevel = {
+inline constexpr std::array<std::string_view, 15> kTopLevel = {
     "release",  "interfaces",       "routes",        "networks",      "features",
     "edge",     "reverse-proxy",    "pools",         "pstn-gateways", "branch-appliances",
-    "partners", "service-settings", "strict-bogons", "site-rules",
+    "partners", "service-settings", "strict-bogons", "conformance",   "site-rules",
 };
 inline constexpr std::array<std::string_view, 6> kInterface = {"device",    "vlan",  "mtu",
                                                                "addresses", "zones", "gateway"};
@@ -51,8 +51,13 @@ inline constexpr std::array<std::string_view, 6> kPool = {"role",      "vip",   
                                                           "balancing", "holds", "runs"};
 inline constexpr std::array<std::string_view, 2> kPartners = {"federated", "xmpp"};
 inline constexpr std::array<std::string_view, 2> kSiteAction = {"allow", "deny"};
-inline constexpr std::array<std::string_view, 9> kSiteRule = {
-    "name", "from", "to", "tcp", "udp", "icmp", "sources", "destinations", "reason"};
+inline constexpr std::array<std::string_view, 13> kSiteRule = {
+    "name",         "from",   "to",    "tcp",  "udp",   "icmp",        "sources",
+    "destinations", "reason", "class", "mode", "names", "missing-name"};
+inline constexpr std::array<std::string_view, 3> kConformance = {"default", "services", "classes"};
+inline constexpr std::array<std::string_view, 3> kServiceConformance = {"mode", "names",
+                                                                        "missing-name"};
+inline constexpr std::array<std::string_view, 2> kCustomClass = {"transport", "patterns"};
 
 inline constexpr std::array<std::string_view, 2> kReleases = {"lync-2010", "lync-2013"};
 inline constexpr std::array<std::string_view, 5> kRoles = {"director", "front-end", "mediation",
@@ -62,6 +67,10 @@ inline constexpr std::array<std::string_view, 2> kHolds = {"cms", "xmpp-gateway"
 inline constexpr std::array<std::string_view, 1> kRuns = {"mediation"};
 inline constexpr std::array<std::string_view, 6> kZones = {
     "internet", "edge-external", "rp-external", "edge-internal", "rp-internal", "corporate"};
+// In the order of their enums.
+inline constexpr std::array<std::string_view, 3> kModes = {"off", "watch", "enforce"};
+inline constexpr std::array<std::string_view, 2> kMissingName = {"allow", "refuse"};
+inline constexpr std::array<std::string_view, 2> kClassTransports = {"tcp", "udp"};
 inline constexpr std::array<std::string_view, 2> kOpen = {"open", "any"};
 
 // Seconds, packets a second, or counts; README.md says which.
@@ -96,6 +105,7 @@ inline constexpr std::string_view kProbeInterval = "probe-interval";  // seconds
 Words feature_words();     // the names of all features
 Words feature_map_keys();  // those and "defaults"
 Words service_setting_keys();
+Words class_words();  // the built-in classes that a site rule may name, "none" among them
 std::vector<KeySet> all_key_sets();
 
 }  // namespace portcullis::topology

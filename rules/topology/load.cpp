@@ -43,6 +43,7 @@ void read_sections(const Field& file, Reading& reading) {
     section("service-settings", read_service_settings);
     if (const auto field = map.get("strict-bogons"))
         topology.settings.strict_bogons = read_switch(*field, reading.errors).value_or(false);
+    section("conformance", read_conformance);  // first: site rules name its classes
     section("site-rules", read_site_rules);
 }
 

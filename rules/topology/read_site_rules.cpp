@@ -141,6 +141,7 @@ void read_site_rule(const Field& field, policy::Action action, std::string defau
         reading.errors.add(
             field.where, field.path + ": sources and destinations have no address family in common",
             "name networks of the same family; NAT never crosses families");
+    rule.conformance = read_site_conformance(map, rule, reading);
     rule.reason = read_reason(map, reading);
     reading.topology.site_rules.push_back(std::move(rule));
 }

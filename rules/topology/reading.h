@@ -73,6 +73,8 @@ struct Reading {
     bool zones_known = true;
     // Paths of entity addresses that could not be read: they count as given.
     std::set<std::string> broken;
+    // Names of classes that could not be read: they count as known.
+    std::set<std::string, std::less<>> broken_classes;
     Location edge_where;
     Location edge_vips_where;
 };
@@ -103,7 +105,15 @@ void read_servers(const Field& field, std::vector<Server>& servers, Reading& rea
 void read_features(const Field& field, Reading& reading);
 void read_partners(const Field& field, Reading& reading);
 void read_service_settings(const Field& field, Reading& reading);
+void read_conformance(const Field& field, Reading& reading);
 void read_site_rules(const Field& field, Reading& reading);
+
+// `mode`, `names` and `missing-name` of a map about this class.
+ServiceConformance read_service_conformance(const MapReader& map, Location where,
+                                            policy::ProtocolClass protocol, Reading& reading);
+// `class` of a site rule and what stands beside it.
+std::optional<SiteConformance> read_site_conformance(const MapReader& map, const SiteRule& rule,
+                                                     Reading& reading);
 
 // An entity's address or addresses, noted for the checks.
 DualAddress read_entity(const Field& field, Zone zone, Reading& reading);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -138,6 +139,37 @@ struct ServiceSettings {
     std::uint32_t dns_idle = 15;
 };
 
+// How strictly a service is held to its protocol.
+struct ServiceConformance {
+    std::optional<policy::ConformanceMode> mode;  // not set: Conformance::mode
+    std::vector<std::string> names;               // as policy::Conformance::names
+    policy::MissingName missing_name = policy::MissingName::allow;
+    Location where;
+};
+
+// A protocol of the operator's own, as regular expressions for its first bytes.
+struct CustomClass {
+    std::string name;
+    Transport transport = Transport::tcp;
+    std::vector<std::string> patterns;
+    std::vector<Location> pattern_places;  // of each of them
+    Location where;
+};
+
+struct Conformance {
+    // Of what names none. `enforce` means: wherever the class may be enforced, else watch.
+    policy::ConformanceMode mode = policy::ConformanceMode::watch;
+    std::map<std::string, ServiceConformance, std::less<>> services;  // of inspected_services.h
+    std::vector<CustomClass> classes;
+};
+
+// What a site rule's sessions are held to.
+struct SiteConformance {
+    policy::ProtocolClass protocol = policy::ProtocolClass::none;
+    std::size_t custom = 0;  // index in Conformance::classes, for class custom
+    ServiceConformance how;
+};
+
 struct SiteRule {
     std::string name;  // given, or "site-N" by position from 1
     policy::Action action = policy::Action::allow;
@@ -147,6 +179,7 @@ struct SiteRule {
     std::vector<PortRange> ports;       // destination ports; one "any" range where none is named
     std::vector<Prefix> sources;        // empty = the whole zone
     std::vector<Prefix> destinations;
+    std::optional<SiteConformance> conformance;  // not set: that of the VIP's service, if any
     std::string reason;
     Location where;
 };
@@ -169,6 +202,7 @@ struct Topology {
     Partners xmpp;
     ServiceSettings service_settings;
     policy::Settings settings;
+    Conformance conformance;
     std::vector<SiteRule> site_rules;
     // Where the sections stand, for errors about them; line 0 where a section is absent.
     Location features_where;

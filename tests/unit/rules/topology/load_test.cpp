@@ -243,7 +243,8 @@ TEST(Load, TheReadmesExampleLoads) {
     const auto begin = text.find("```yaml\n") + 8;
     const auto t = good(text.substr(begin, text.find("```", begin) - begin), "");
     EXPECT_EQ(t.pools.size(), 3U);
-    EXPECT_EQ(t.site_rules.size(), 2U);
+    EXPECT_EQ(t.site_rules.size(), 3U);
+    EXPECT_EQ(t.conformance.services.size(), 3U);
     // And every key has a word there.
     for (const auto& [definition, keys] : all_key_sets())
         for (const auto key : keys)

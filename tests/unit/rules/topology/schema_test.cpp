@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "rules/topology/inspected_services.h"
 #include "rules/topology/keys.h"
 
 namespace portcullis::topology {
@@ -56,6 +57,9 @@ TEST(Schema, HasTheWordsOfTheLoader) {
     expect_words("balancing", keys::kBalancing);
     expect_words("holding", keys::kHolds);
     expect_words("running", keys::kRuns);
+    expect_words("mode", keys::kModes);
+    expect_words("missing-name", keys::kMissingName);
+    expect_words("class-transport", keys::kClassTransports);
     expect_words("open", keys::kOpen);
 }
 
@@ -70,11 +74,27 @@ TEST(Schema, HasTheRangesOfTheLoader) {
     }
 }
 
+TEST(Schema, KnowsWhichServicesHaveNamesAndWhichAreWatchedAtMost) {
+    const auto file = schema();
+    for (const auto& service : inspected_services()) {
+        const auto& described =
+            file["$defs"]["inspected-services"]["properties"][std::string(service.name)];
+        const std::string expected = policy::carries_server_name(service.protocol) ? "held-by-name"
+                                     : policy::may_be_enforced(service.protocol)   ? "held"
+                                                                                   : "watched";
+        EXPECT_EQ(described["allOf"][0]["$ref"], "#/$defs/" + expected) << service.name;
+    }
+}
+
 TEST(Schema, WordsAreThoseOfTheModel) {
     for (std::size_t i = 0; i < keys::kZones.size(); ++i)
         EXPECT_EQ(policy::parse_zone(keys::kZones[i]), static_cast<Zone>(i));
     for (std::size_t i = 0; i < keys::kRoles.size(); ++i)
         EXPECT_EQ(to_string(static_cast<PoolRole>(i)), keys::kRoles[i]);
+    for (std::size_t i = 0; i < keys::kModes.size(); ++i)
+        EXPECT_EQ(to_string(static_cast<policy::ConformanceMode>(i)), keys::kModes[i]);
+    for (std::size_t i = 0; i < keys::kMissingName.size(); ++i)
+        EXPECT_EQ(to_string(static_cast<policy::MissingName>(i)), keys::kMissingName[i]);
     for (std::size_t i = 0; i < keys::kReleases.size(); ++i)
         EXPECT_EQ(to_string(static_cast<Release>(i)), keys::kReleases[i]);
 }
