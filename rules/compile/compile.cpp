@@ -8,8 +8,8 @@ namespace portcullis::compile {
 
 tl::expected<policy::Policy, topology::Diagnostics> compile_rows(
     const topology::Topology& topology, std::string_view file_name,
-    std::span<const matrix::Row> rows) {
-    Draft draft{topology, file_name, rows};
+    std::span<const matrix::Row> rows, signatures::PatternCompiler* pattern_compiler) {
+    Draft draft{topology, file_name, rows, pattern_compiler};
     draft.policy.topology_name = topology.name;
     draft.policy.release = topology::to_string(topology.release);
     draft.policy.settings = topology.settings;
@@ -18,10 +18,13 @@ tl::expected<policy::Policy, topology::Diagnostics> compile_rows(
     add_routes(draft);            // longest prefix first
     add_address_classes(draft);   // which address is ours, lives in which zone, or is a bogon
     add_services(draft);          // the VIPs: nodes, NAT, probes
+    add_conformance(draft);       // which services are held to their protocol, and how strictly
     add_site_rules(draft);        // the operator's own rules come first
     add_matrix_rules(draft);      // what the documents open, narrow before wide
     drop_unused_services(draft);  // nobody probes what no rule reaches
-    add_builtins(draft);          // what is allowed outside the matrix
+    drop_unused_conformance(draft);
+    add_builtins(draft);                              // what is allowed outside the matrix
+    if (draft.errors.empty()) add_signatures(draft);  // the compiled patterns of what is held
     if (!draft.errors.empty()) return tl::unexpected(std::move(draft.errors));
 
     add_witnesses(draft.policy);  // packets whose verdicts the data plane must repeat
@@ -29,8 +32,9 @@ tl::expected<policy::Policy, topology::Diagnostics> compile_rows(
 }
 
 tl::expected<policy::Policy, topology::Diagnostics> compile(const topology::Topology& topology,
-                                                            std::string_view file_name) {
-    return compile_rows(topology, file_name, matrix::rows());
+                                                            std::string_view file_name,
+                                                            signatures::PatternCompiler* patterns) {
+    return compile_rows(topology, file_name, matrix::rows(), patterns);
 }
 
 }  // namespace portcullis::compile

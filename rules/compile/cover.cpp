@@ -81,8 +81,8 @@ bool covers_wholly(const Policy& policy, const Rule& wide, const Rule& narrow) {
 bool same_effect(const Rule& a, const Rule& b) {
     if (a.action != b.action) return false;
     if (a.action == policy::Action::deny) return true;
-    return std::tie(a.service, a.nat, a.av_path, a.idle_seconds) ==
-           std::tie(b.service, b.nat, b.av_path, b.idle_seconds);
+    return std::tie(a.service, a.nat, a.av_path, a.idle_seconds, a.conformance) ==
+           std::tie(b.service, b.nat, b.av_path, b.idle_seconds, b.conformance);
 }
 
 bool same_packets(const Rule& a, const Rule& b) {

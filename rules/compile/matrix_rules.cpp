@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <set>
 
+#include "rules/compile/conformance.h"
 #include "rules/compile/flow.h"
 #include "rules/compile/prefixes.h"
 #include "rules/compile/text.h"
@@ -170,6 +171,7 @@ class RowCompiler {
                         rule.destination_ports};
         rule.av_path = is_av_path(flow);
         rule.idle_seconds = idle_seconds(draft_.topology.service_settings, flow);
+        rule.conformance = find_conformance(draft_.policy, flow, rule.from, rule.to);
         if (!set_service(cell, rule)) return;
         rule.reason = sentence(row_, cell.from, cell.to, draft_.policy, rule);
         if (cell.to.other_av_nodes)

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "rules/compile/conformance.h"
 #include "rules/compile/entities.h"
 #include "rules/compile/flow.h"
 #include "rules/compile/passes.h"
@@ -66,6 +67,7 @@ class SiteRuleCompiler {
 
     void run() {
         if (given_.action == Action::allow) check_destinations();
+        if (given_.conformance) conformance_ = add_site_conformance(draft_, given_);
         for (const auto family : kFamilies)
             if (speaks(draft_.topology, family)) add_family(family);
     }
@@ -209,12 +211,18 @@ class SiteRuleCompiler {
                         rule.destination_ports};
         rule.av_path = is_av_path(flow);
         rule.idle_seconds = idle_seconds(draft_.topology.service_settings, flow);
+        // Who names a VIP means its service; a wider rule is open for whatever its author knows.
+        if (given_.conformance)
+            rule.conformance = conformance_;
+        else if (rule.service != policy::kNoService)
+            rule.conformance = find_conformance(draft_.policy, flow, rule.from, rule.to);
     }
 
     Draft& draft_;
     const SiteRule& given_;
     std::vector<Transport> transports_;
     std::vector<PortRange> ports_;
+    std::uint32_t conformance_ = policy::kNoConformance;
 };
 
 }  // namespace

@@ -33,6 +33,7 @@ constexpr const char* kMeaning = R"(#
 #     connections have the kernel's times. Embryonic connections are not limited by source.
 #   - Fragments and IPv4 options pass (conntrack reassembles); Portcullis drops them.
 #   - A new ruleset does not judge living connections again; a push does.
+#   - Nothing looks at first bytes: a session is held to no protocol and to no published name.
 #   - ARP, path MTU and rate limits of ICMP errors are the kernel's (sysctl).
 #
 # Only these interfaces are guarded; what belongs to other ones (management) is neither read nor
