@@ -1,4 +1,5 @@
 // portcullis check TOPOLOGY
+#include <algorithm>
 #include <iomanip>
 #include <map>
 #include <ostream>
@@ -7,6 +8,7 @@
 #include "control/cli/compiled.h"
 #include "control/cli/describe.h"
 #include "control/cli/options.h"
+#include "control/cli/table.h"
 #include "rules/compile/analyse.h"
 #include "rules/policy/image.h"
 
@@ -23,6 +25,8 @@ goes to standard error as file:line:column: what (what to do); where nothing is,
     "Exit codes: 0 sound, 1 errors found, 2 usage."};
 
 constexpr int kLabelWidth = 12;
+constexpr int kModeWidth = 9;
+constexpr int kPageWidth = 120;
 
 // Prints the label before the first line of a paragraph and spaces before the others.
 class Paragraph {
@@ -97,6 +101,27 @@ void print_rule_counts(const Policy& policy, std::ostream& out) {
                      << policy.witnesses.size() << " witnesses\n";
 }
 
+void print_conformance(const Policy& policy, std::ostream& out) {
+    Paragraph paragraph("held to", out);
+    for (const auto mode :
+         {ConformanceMode::enforce, ConformanceMode::watch, ConformanceMode::off}) {
+        std::string services;
+        for (const auto& service : policy.conformance)
+            if (service.mode == mode) services += (services.empty() ? "" : ", ") + service.name;
+        if (services.empty()) continue;
+        std::string_view label = to_string(mode);
+        for (const auto& line : wrap(services, kPageWidth - kLabelWidth - kModeWidth)) {
+            paragraph.line() << std::setw(kModeWidth) << label << line << '\n';
+            label = "";
+        }
+    }
+    const auto free = std::ranges::count_if(policy.rules, [](const Rule& rule) {
+        return rule.action == Action::allow && rule.conformance == kNoConformance;
+    });
+    paragraph.line() << free << (free == 1 ? " rule" : " rules")
+                     << " allow what is held to no protocol\n";
+}
+
 void print_findings(const Policy& policy, std::ostream& out) {
     Paragraph paragraph("findings", out);
     const auto findings = compile::analyse(policy);
@@ -135,6 +160,7 @@ int check_command(const Arguments& arguments, Streams& streams) {
     print_interfaces(*policy, out);
     print_services(*policy, out);
     print_rule_counts(*policy, out);
+    print_conformance(*policy, out);
     print_findings(*policy, out);
     Paragraph("image", out).line()
         << to_string(image_hash(image)) << ", " << image.size() << " bytes\n";

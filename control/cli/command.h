@@ -43,6 +43,9 @@ int rules_command(const Arguments& arguments, Streams& streams);
 int trace_command(const Arguments& arguments, Streams& streams);
 int diff_command(const Arguments& arguments, Streams& streams);
 
+// Both: offline with a topology or --offline.
+int signatures_command(const Arguments& arguments, Streams& streams);
+
 // Online: each asks the daemon over the control socket.
 int push_command(const Arguments& arguments, Streams& streams);
 int confirm_command(const Arguments& arguments, Streams& streams);

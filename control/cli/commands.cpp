@@ -24,6 +24,7 @@ constexpr std::array kCommands = {
     Command{"interfaces", "list the interfaces of the running policy", interfaces_command},
     Command{"nodes", "list the nodes of services, up or down", nodes_command},
     Command{"hits", "list the running rules and how often each decided", hits_command},
+    Command{"signatures", "what sessions are held to, and what became of them", signatures_command},
     Command{"denies", "list the last denied packets", denies_command},
     Command{"history", "list the last pushes and how they ended", history_command},
 };

@@ -65,7 +65,41 @@ Json to_json(const PortRange& ports) {
     return {{"first", ports.first}, {"last", ports.last}};
 }
 
+// An operator's class by its own name, which its patterns carry.
+std::string class_name(const Policy& policy, const Conformance& service) {
+    return service.protocol == ProtocolClass::custom && service.database != kNoDatabase
+               ? policy.databases.at(service.database).name
+               : std::string(to_string(service.protocol));
+}
+
 }  // namespace
+
+std::string held_to(const Policy& policy, const Rule& rule) {
+    if (rule.conformance == kNoConformance) return "";
+    const auto& service = policy.conformance.at(rule.conformance);
+    auto out = class_name(policy, service) + " by service " + service.name + ", " +
+               std::string(to_string(service.mode));
+    if (!service.names.empty()) {
+        out += "; names ";
+        for (std::size_t i = 0; i < service.names.size(); ++i)
+            out += (i == 0 ? "" : ", ") + service.names[i];
+    }
+    if (!service.names.empty() || service.missing_name == MissingName::refuse)
+        out += service.missing_name == MissingName::allow ? ", without a name allowed"
+                                                          : ", without a name refused";
+    return out;
+}
+
+Json to_json(const Policy& policy, const Conformance& service) {
+    Json json;
+    json["service"] = service.name;
+    json["class"] = class_name(policy, service);
+    json["transport"] = service.stream ? "tcp" : "udp";
+    json["mode"] = to_string(service.mode);
+    json["names"] = service.names;
+    json["missing_name"] = to_string(service.missing_name);
+    return json;
+}
 
 Json to_json(const Policy& policy, const Rule& rule) {
     Json json;
@@ -86,6 +120,9 @@ Json to_json(const Policy& policy, const Rule& rule) {
         rule.service == kNoService ? Json() : Json(policy.services.at(rule.service).name);
     json["av_path"] = rule.av_path;
     json["idle_seconds"] = rule.idle_seconds;
+    json["conformance"] = rule.conformance == kNoConformance
+                              ? Json()
+                              : Json(policy.conformance.at(rule.conformance).name);
     json["rows"] = rule.rows;
     json["reason"] = rule.reason;
     return json;

@@ -20,7 +20,12 @@ std::string_view text(policy::Origin origin);
 std::string_view text(policy::Family family);
 std::string_view text(policy::ProbeKind kind);
 
+// "sip-tls by service access-443, watch; names sip.example.com, without a name refused": what the
+// rule's sessions are held to; "" where it is nothing.
+std::string held_to(const policy::Policy& policy, const policy::Rule& rule);
+
 Json to_json(const policy::Policy& policy, const policy::Rule& rule);
+Json to_json(const policy::Policy& policy, const policy::Conformance& service);
 Json to_json(const policy::Service& service);
 Json to_json(const policy::Interface& interface);
 Json to_json(const policy::Route& route, const policy::Policy& policy);

@@ -6,6 +6,7 @@
 #include "control/cli/compiled.h"
 #include "control/cli/describe.h"
 #include "control/cli/options.h"
+#include "rules/policy/image.h"
 
 namespace portcullis::control::cli {
 namespace {
@@ -87,6 +88,28 @@ Parts service_parts(const Policy& policy) {
     for (const auto& service : policy.services) parts.emplace_back(service.name, to_json(service));
     return parts;
 }
+Parts conformance_parts(const Policy& policy) {
+    Parts parts;
+    for (const auto& service : policy.conformance)
+        parts.emplace_back(service.name, to_json(policy, service));
+    return parts;
+}
+std::string digest(const SignatureDatabase& database) {
+    Policy alone;
+    alone.databases = {database};
+    return to_string(image_hash(write_image(alone)));
+}
+// The patterns of the operator's own classes; the built-in ones differ between versions of
+// Portcullis only.
+Parts signature_parts(const Policy& policy) {
+    Parts parts;
+    for (const auto& database : policy.databases)
+        if (database.protocol == ProtocolClass::custom)
+            parts.emplace_back(database.name, Json{{"class", database.name},
+                                                   {"width", database.width},
+                                                   {"digest", digest(database)}});
+    return parts;
+}
 Parts interface_parts(const Policy& policy) {
     Parts parts;
     for (const auto& interface : policy.interfaces)
@@ -122,6 +145,8 @@ Parts other_parts(const Policy& policy) {
 constexpr Group kGroups[] = {
     {"rules", "id", rule_parts},
     {"services", "name", service_parts},
+    {"conformance", "service", conformance_parts},
+    {"signatures", "class", signature_parts},
     {"interfaces", "name", interface_parts},
     {"routes", "to", route_parts},
     {"addresses", "prefix", address_parts},

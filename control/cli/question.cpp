@@ -90,6 +90,12 @@ Json to_json(const Policy& policy, const Verdict& verdict) {
         if (verdict.allow) json["rows"] = rule.rows;
     }
     json["reason"] = reason(policy, verdict);
+    json["conformance"] = nullptr;
+    if (verdict.allow) {
+        const auto held = policy.rules.at(verdict.rule).conformance;
+        if (held != kNoConformance)
+            json["conformance"] = to_json(policy, policy.conformance.at(held));
+    }
     return json;
 }
 

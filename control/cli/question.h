@@ -38,7 +38,7 @@ tl::expected<Answer, std::string> answer(const policy::Policy& policy, const Que
 // "no-rule: nothing in the matrix opens this", or the sentence of the allowing rule.
 std::string reason(const policy::Policy& policy, const policy::Verdict& verdict);
 
-// verdict, nat, translated, rule, rows, reason: what a batch prints behind the id.
+// verdict, nat, translated, rule, rows, reason, conformance: what a batch prints behind the id.
 Json to_json(const policy::Policy& policy, const policy::Verdict& verdict);
 
 // "192.0.2.1" or "2001:db8::1". An IPv4-mapped address is no host's on any wire and is read as

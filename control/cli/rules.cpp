@@ -23,8 +23,8 @@ const Usage kRulesUsage{
     "rules", "TOPOLOGY [--zone ZONE] [--json]\nTOPOLOGY --nft [--nft-device DEVICE=NETDEV]...",
     R"(Lists the rules that a topology gives, by the zones that a packet's addresses tell. Of the rules of
 its zones the first that matches decides; what none matches is denied. Under each rule: why it exists,
-and the rows of the port matrix that it comes from. Rules are matched on the first packet of a
-connection; replies need none.
+the rows of the port matrix that it comes from, and the protocol that its sessions are held to. Rules
+are matched on the first packet of a connection; replies need none.
 
 With --nft: the policy as an nftables ruleset, to compare with, or to run the Linux kernel in our place.
 Its first lines say what it leaves out, and which addresses and routes the host needs.)",
@@ -76,6 +76,7 @@ void print_rule(const Policy& policy, const Rule& rule, const Table& table, std:
     if (rule.origin == Origin::site) rows = "site rule";
     if (rule.service != kNoService) rows += "; service " + policy.services.at(rule.service).name;
     print_why(rows, out);
+    if (const auto held = held_to(policy, rule); !held.empty()) print_why("held to " + held, out);
 }
 
 // A packet's addresses tell its zones, so rules of other zones never compete with one another: by
@@ -111,6 +112,9 @@ Json to_json(const Policy& policy, const std::optional<Zone>& zone) {
     json["rules"] = Json::array();
     for (const auto& rule : policy.rules)
         if (concerns(rule, zone)) json["rules"].push_back(cli::to_json(policy, rule));
+    json["conformance"] = Json::array();
+    for (const auto& service : policy.conformance)
+        json["conformance"].push_back(cli::to_json(policy, service));
     json["builtins"] = Json::array();
     for (const auto& builtin : policy.builtins)
         json["builtins"].push_back({{"id", builtin.id}, {"reason", builtin.reason}});

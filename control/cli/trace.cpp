@@ -23,7 +23,8 @@ const Usage kTraceUsage{
     R"(TOPOLOGY --in ZONE --proto tcp|udp --src IP[:PORT] --dst IP:PORT [--with F] [--without F] [--json]
 TOPOLOGY --batch FILE|- [--with F] [--without F])",
     R"(Says what would become of the first packet of a connection (TCP: a SYN) that comes in from a zone:
-allowed or denied, by which rule, how it is translated and where it leaves. Nothing is sent.
+allowed or denied, by which rule, which protocol its first bytes must speak, how it is translated and
+where it leaves. Nothing is sent.
 An IPv6 address is written [ADDRESS]:PORT; without a source port, 51000 is asked.
 
 With --batch, one JSON object a line is read and one is written for each:
@@ -118,6 +119,8 @@ void print_text(const Policy& policy, const Answer& answer, std::ostream& out) {
     }
     line("reason", reason(policy, verdict));
     if (!verdict.allow) return;
+    const auto held = held_to(policy, policy.rules.at(verdict.rule));
+    line("held to", held.empty() ? "no protocol" : held);
     line("nat", std::string(to_string(verdict.nat)));
     const auto& translated = verdict.translated;
     line("leaves as",

@@ -106,7 +106,7 @@ TEST(Check, SoundTopologiesGiveASummary) {
         const auto result = run({"check", entry.path().string()});
         EXPECT_EQ(result.code, kOk) << entry.path() << result.err;
         for (const char* label :
-             {"release ", "interfaces ", "services ", "rules ", "findings ", "image "})
+             {"release ", "interfaces ", "services ", "rules ", "held to ", "findings ", "image "})
             EXPECT_TRUE(contains(result.out, label)) << label;
     }
 }
@@ -199,7 +199,8 @@ TEST(Trace, JsonIsTheWholeAnswer) {
     EXPECT_FALSE(json["rows"].empty());
     EXPECT_FALSE(json["reason"].get<std::string>().empty());
     EXPECT_TRUE(json["rule"].is_string());
-    for (const char* unstable : {"rows", "reason", "rule"}) json.erase(unstable);
+    EXPECT_EQ(json["conformance"]["service"], "access-443");
+    for (const char* unstable : {"rows", "reason", "rule", "conformance"}) json.erase(unstable);
     EXPECT_EQ(json.dump(),
               R"({"verdict":"allow","nat":"full","translated":{"src":"203.0.113.10","sport":null,)"
               R"("dst":null,"dport":443,"candidates":["203.0.113.11","203.0.113.12"]},)"
@@ -276,7 +277,7 @@ TEST(Batch, AnswersEachLineAndKeepsGoing) {
     for (std::string line; std::getline(out, line);) lines.push_back(Json::parse(line));
     ASSERT_EQ(lines.size(), 5U) << result.out;
     EXPECT_EQ(lines[0]["verdict"], "allow");
-    EXPECT_EQ(lines[0].size(), 7U);
+    EXPECT_EQ(lines[0].size(), 8U);
     EXPECT_EQ(lines[1].dump(), R"({"id":null,"error":"this is not a JSON object"})");
     EXPECT_EQ(
         lines[2].dump(),

@@ -35,7 +35,10 @@ TEST_F(Answers, FullNatOverTwoNodes) {
     EXPECT_EQ(json(tcp(Zone::internet, "198.51.100.25", "203.0.113.10", 443)),
               R"({"verdict":"allow","nat":"full","translated":{"src":"203.0.113.10","sport":null,)"
               R"("dst":null,"dport":443,"candidates":["203.0.113.11","203.0.113.12"]},)"
-              R"("rule":"access-443","rows":["2013-edge.row"],"reason":"because"})");
+              R"("rule":"access-443","rows":["2013-edge.row"],"reason":"because",)"
+              R"("conformance":{"service":"access-443","class":"sip-tls","transport":"tcp",)"
+              R"("mode":"enforce","names":["*.example.com","sip.example.com"],)"
+              R"("missing_name":"refuse"}})");
 }
 
 TEST_F(Answers, DnatToOneNode) {
@@ -43,16 +46,16 @@ TEST_F(Answers, DnatToOneNode) {
         json(tcp(Zone::internet, "198.51.100.25", "203.0.113.40", 443)),
         R"({"verdict":"allow","nat":"dnat","translated":{"src":"198.51.100.25","sport":51000,)"
         R"("dst":"203.0.113.31","dport":443,"candidates":["203.0.113.31"]},)"
-        R"("rule":"av-443","rows":["2013-edge.row"],"reason":"because"})");
+        R"("rule":"av-443","rows":["2013-edge.row"],"reason":"because","conformance":null})");
 }
 
 TEST_F(Answers, DenialsSayWhy) {
     EXPECT_EQ(json(tcp(Zone::internet, "198.51.100.25", "203.0.113.10", 80)),
               R"({"verdict":"deny","nat":"none","translated":null,"rule":null,"rows":[],)"
-              R"("reason":"no-rule: nothing in the matrix opens this"})");
+              R"("reason":"no-rule: nothing in the matrix opens this","conformance":null})");
     EXPECT_EQ(json(tcp(Zone::internet, "198.51.100.66", "203.0.113.10", 443)),
               R"({"verdict":"deny","nat":"none","translated":null,"rule":"site.quarantine",)"
-              R"("rows":[],"reason":"site-rule: because"})");
+              R"("rows":[],"reason":"site-rule: because","conformance":null})");
 }
 
 TEST_F(Answers, AZoneOnNoInterfaceIsAnError) {
