@@ -13,7 +13,7 @@ constexpr std::uint16_t kInternet = 1;
 constexpr std::uint16_t kChaos = 3;
 constexpr std::uint16_t kAnyClass = 255;
 
-// Moves `at` behind the name there. A question's name is printable and not compressed.
+// Moves `at` behind the name there. A question has nothing before it that its name could point to.
 bool skip_name(Bytes message, std::size_t& at, bool question) {
     const std::size_t start = at;
     while (at < message.size()) {
@@ -26,10 +26,16 @@ bool skip_name(Bytes message, std::size_t& at, bool question) {
         ++at;
         if (at + length > message.size() || at + length - start > kLongestName) return false;
         if (length == 0) return true;
-        for (std::size_t end = at + length; at < end; ++at)
-            if (question && (message[at] <= 0x20 || message[at] >= 0x7f)) return false;
+        at += length;
     }
     return false;
+}
+
+bool printable(Bytes name) {
+    for (std::size_t at = 0; name[at] != 0; at += name[at] + std::size_t{1})
+        for (const std::uint8_t letter : name.subspan(at + 1, name[at]))
+            if (letter <= 0x20 || letter >= 0x7f) return false;
+    return true;
 }
 
 }  // namespace
@@ -38,6 +44,7 @@ std::optional<Violation> check_dns_question(Bytes message) {
     std::size_t at = kDnsHeader;
     if (message.size() < kDnsHeader || !skip_name(message, at, true) || at + 4 > message.size())
         return Violation::bad_length;
+    if (!printable(message.subspan(kDnsHeader))) return Violation::wrong_protocol;
     const std::uint16_t type = be16(message, at);
     const std::uint16_t question_class = be16(message, at + 2);
     if (type == 0 || type == kNull || type >= kFirstPrivate) return Violation::wrong_protocol;

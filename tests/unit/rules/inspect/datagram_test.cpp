@@ -83,7 +83,7 @@ TEST_F(DatagramTest, QuestionsOfTunnels) {
         expect_refused(Conversation(dns).client_datagram(dns_query("t.example.com", type)),
                        Violation::wrong_protocol);
     expect_refused(Conversation(dns).client_datagram(dns_query("\xbc\xbd.example.com")),
-                   Violation::bad_length);
+                   Violation::wrong_protocol);
     expect_refused(Conversation(dns).client_datagram(dns_query(
                        std::string(63, 'a') + "." + std::string(63, 'b') + "." +
                        std::string(63, 'c') + "." + std::string(63, 'd') + ".example.com")),

@@ -14,7 +14,7 @@ namespace portcullis::inspect {
 policy::Conformance service_of(policy::ProtocolClass protocol, policy::ConformanceMode mode,
                                std::vector<std::string> names = {},
                                policy::MissingName missing = policy::MissingName::allow);
-// A policy of one service with the patterns of its class.
+// A policy of one service with the signatures of its class; "custom" is an x among the first 31 bytes.
 Protocols protocols_of(const policy::Conformance& service);
 
 class Rig {
