@@ -16,7 +16,11 @@
 //
 // Records expire by themselves: one that is older than Limits::deadline is given to whoever asks
 // next, and its session then finds its record gone (too_slow). So ending a session need not tell the
-// inspector, though close() gives the record back at once.
+// inspector, though close() gives the record back at once. A session that waits for its ACK only is
+// never too slow while it has its record, and never at all where it is watched.
+//
+// A responder's payload before the initiator's is a violation: whoever reads a capture from which
+// packets are missing must not ask about one that acknowledges bytes nobody has seen.
 //
 // All memory is taken by create(). Nothing else here allocates, locks, logs or calls the system.
 #pragma once
@@ -40,7 +44,8 @@ using Inspection = std::uint32_t;
 inline constexpr Inspection kNoInspection = 0xffffffff;
 
 struct Limits {
-    std::uint32_t records = 16384;  // undecided sessions that have sent something; 128 bytes each
+    std::uint32_t records =
+        16384;  // undecided sessions that have sent something; up to 128 bytes of each
     std::uint32_t medium = 512;     // of them with up to 4 KiB
     std::uint32_t large = 64;       // with up to 16 KiB
     std::uint32_t per_source = 64;  // undecided sessions that have sent something, of one source
