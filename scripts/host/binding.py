@@ -65,7 +65,8 @@ class Binder:
             return
         if shutil.which(argv[0]) is None:
             raise HostError(f"{argv[0]} is missing: apt install {'dpdk' if argv[0] == DEVBIND else 'kmod'}")
-        done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
+        # However long it takes: killed in its middle it would leave the NIC with nobody.
+        done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         if done.returncode != 0:
             raise HostError(f"`{' '.join(argv)}` failed: {done.stdout.strip()}")
         self.said = done.stdout.strip()
