@@ -1,5 +1,6 @@
 #include "control/compilation.h"
 
+#include "control/pattern_child.h"
 #include "rules/compile/analyse.h"
 #include "rules/compile/compile.h"
 
@@ -8,7 +9,8 @@ namespace portcullis::control {
 CompileResult compile_topology(const std::string& text, const std::string& name) {
     const auto topology = topology::load_text(text, name);
     if (!topology) return tl::make_unexpected(topology.error());
-    auto policy = compile::compile(*topology, name);
+    PatternChild patterns;
+    auto policy = compile::compile(*topology, name, &patterns);
     if (!policy) return tl::make_unexpected(policy.error());
 
     Compilation compilation;

@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "control/cli/nearest.h"
+#include "control/pattern_child.h"
 #include "rules/compile/compile.h"
 
 namespace portcullis::control::cli {
@@ -71,7 +72,8 @@ const PolicyCache::Result& PolicyCache::get(const topology::FeatureSet& features
     auto topology = topology_;
     topology.features = features;
     auto errors = topology::check_features(topology, file_);
-    auto result = errors.empty() ? compile::compile(topology, file_)
+    PatternChild patterns;
+    auto result = errors.empty() ? compile::compile(topology, file_, &patterns)
                                  : Result(tl::make_unexpected(std::move(errors)));
     return policies_.emplace(features, std::move(result)).first->second;
 }
