@@ -15,7 +15,7 @@
 
 namespace portcullis::signatures {
 
-// The first message that a pattern recognises, hence what lengths are inside it.
+// The first message that a pattern recognises.
 enum class Message : std::uint8_t {
     tls_hello,         // a TLS ClientHello, from its record header
     pseudo_tls,        // MS-TURN's 50 canned bytes; more must follow before the session is judged
