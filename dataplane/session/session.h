@@ -44,6 +44,11 @@ constexpr bool is_unanswered(SessionState s) {
     return s == SessionState::one_way || s == SessionState::picked_up;
 }
 
+// Session::aside: what its packets are to be asked beside their protocol's state. 0 for nearly all.
+inline constexpr std::uint8_t kAsideTwin = 1;       // UDP: `link` is its twin on the other path
+inline constexpr std::uint8_t kAsideUndecided = 2;  // its first bytes are still being looked at
+inline constexpr std::uint8_t kAsideUnheard = 4;    // undecided TCP: there have been none yet
+
 inline constexpr std::uint32_t kNoSession = 0xffffffff;
 inline constexpr std::uint32_t kNoNeighbour = 0xffffffff;
 inline constexpr std::uint16_t kNoInterface = 0xffff;
@@ -74,7 +79,7 @@ struct alignas(64) Session {
     std::uint32_t last_seen = 0;  // low 32 bits of Millis: ask seen_ago()
     SessionState state = SessionState::free;
     bool av_path = false;    // replies follow the path of their request
-    bool has_twin = false;   // UDP: `link` is the same client's session on the other path
+    std::uint8_t aside = 0;  // kAside*: one byte, so that asking for all of them is one test
     bool twin_last = false;  // the last inbound packet came on the twin's path
     // Counters of the packets that each direction sent; bytes() has them whole.
     std::uint32_t packets[2] = {0, 0};
@@ -108,7 +113,13 @@ struct alignas(64) Session {
     // Private to Sessions. UDP: index of the same client's session on the other path. TCP: index of
     // the record among the embryonic ones. Free: index of the next free session.
     std::uint32_t link = kNoSession;
+    // While undecided. kAsideUnheard: sequence number of the initiator's first byte; else the
+    // inspector's record (inspect::Inspection).
+    std::uint32_t inspection = 0;
 
+    bool has_twin() const { return (aside & kAsideTwin) != 0; }
+    bool undecided() const { return (aside & kAsideUndecided) != 0; }
+    void clear_aside(std::uint8_t flags) { aside = static_cast<std::uint8_t>(aside & ~flags); }
     std::uint64_t bytes(unsigned direction) const {
         return std::uint64_t{bytes_high[direction]} << 32 | bytes_low[direction];
     }

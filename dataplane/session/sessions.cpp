@@ -4,6 +4,7 @@
 
 #include "dataplane/session/stun.h"
 #include "dataplane/session/tcp.h"
+#include "rules/inspect/inspector.h"
 
 namespace portcullis::dataplane {
 namespace {
@@ -104,7 +105,7 @@ void Sessions::take_ports(PreparedPorts& prepared) {
 void Sessions::give_slot(std::uint32_t index) {
     sessions_[index].state = SessionState::free;
     sessions_[index].link = kNoSession;
-    sessions_[index].has_twin = false;
+    sessions_[index].aside = 0;
     (last_free_ == kNoSession ? first_free_ : sessions_[last_free_].link) = index;
     last_free_ = index;
 }
@@ -241,6 +242,8 @@ StartResult Sessions::start(const SessionPlan& plan, const PacketView& packet, M
     session.started = now;
     session.seen(now);
     session.count(Direction::initiator, packet.l3_bytes);
+    if (plan.undecided && !plan.pick_up) session.aside = kAsideUndecided;
+    session.inspection = inspect::kNoInspection;
     enter(index, twin);
     if (!tcp) {
         session.state = SessionState::one_way;
@@ -248,12 +251,13 @@ StartResult Sessions::start(const SessionPlan& plan, const PacketView& packet, M
         note_inbound(session, packet);
     } else if (half_open) {
         tcp_open(session, segment);
+        if (session.undecided()) session.aside |= kAsideUnheard;
         session.link = embryonic_.add(index);
     } else {
         tcp_pick_up(session, segment);
     }
     unanswered_ += is_unanswered(session.state);
-    return {&session, {}, Direction::initiator};
+    return {&session, {}, Direction::initiator, true};
 }
 
 // Puts both keys into the table, but for the one that the twin has there already.
@@ -269,14 +273,16 @@ void Sessions::enter(std::uint32_t index, const SessionHit& twin) {
         return;
     }
     session.link = index_of(*twin.session);
-    session.has_twin = true;
+    session.aside |= kAsideTwin;
     twin.session->link = index;
-    twin.session->has_twin = true;
+    twin.session->aside |= kAsideTwin;
     twin.session->shared_key = static_cast<std::uint8_t>(twin.direction);
 }
 
 void Sessions::end(Session& session, Millis /*now*/) {
     if (session.state == SessionState::free) return;
+    if (session.undecided() && undecided_ends_ != nullptr) [[unlikely]]
+        undecided_ends_->ended_undecided(session);
     const std::uint32_t index = index_of(session);
     Session* twin = twin_of(session);
     for (unsigned d = 0; d < 2; ++d) {
@@ -291,7 +297,7 @@ void Sessions::end(Session& session, Millis /*now*/) {
     }
     if (twin != nullptr) {
         twin->link = kNoSession;
-        twin->has_twin = false;
+        twin->clear_aside(kAsideTwin);
         twin->twin_last = false;
     }
     if (is_embryonic(session.state)) embryonic_.remove(session.link);

@@ -61,11 +61,20 @@ struct SessionPlan {
     std::uint16_t responder_interface = 0;  // where the responder's packets will arrive
     policy::NatKind nat = policy::NatKind::none;
     bool av_path = false;
-    bool pick_up = false;  // TCP mid-stream after a restart
+    bool pick_up = false;    // TCP mid-stream after a restart
+    bool undecided = false;  // its first bytes are to be looked at; never of what is picked up
     std::uint32_t rule = policy::kNoRule;
     std::uint32_t service = policy::kNoService;
     std::uint32_t generation = 0;
     std::uint32_t idle_seconds = 0;
+};
+
+// Whom to tell of sessions that ended before their first bytes were judged.
+class UndecidedEnds {
+  public:
+    virtual ~UndecidedEnds() = default;
+    // The session is still whole. Called inside end(), from wherever that is called.
+    virtual void ended_undecided(Session& session) = 0;
 };
 
 struct StartResult {
@@ -74,6 +83,7 @@ struct StartResult {
     // Direction of the packet in `session`. Not the initiator only where an earlier packet of the
     // same burst has started the session from its other side.
     Direction direction = Direction::initiator;
+    bool is_new = false;
 };
 
 // What track() says about a packet of a found session.
@@ -112,6 +122,7 @@ class Sessions {
     Sessions& operator=(const Sessions&) = delete;
 
     void set_limits(const SessionLimits& limits);  // between bursts
+    void tell(UndecidedEnds* undecided) { undecided_ends_ = undecided; }
 
     // Bulk lookup, in two steps so that memory is asked for long before it is needed: prefetch() as
     // soon as a key is known (in words), lookup() once all are. lookup() calls found(i, hit) for
@@ -134,8 +145,8 @@ class Sessions {
     StartResult start(const SessionPlan& plan, const PacketView& packet, Millis now);
     // Counts the packet and moves the state.
     TrackResult track(const SessionHit& hit, const PacketView& packet, Millis now);
-    // The same for the bulk of all packets: those of an established session that change no state
-    // but its counters and TCP windows. False, and nothing has happened: ask track().
+    // The same for the bulk of all packets: those of an established session, with nothing aside,
+    // that change no state but its counters and TCP windows. False, and nothing has happened: ask track().
     bool track_established(const SessionHit& hit, const PacketView& packet, Millis now);
 
     // The session and direction to translate a packet by that must not move its state (an ICMP
@@ -231,6 +242,7 @@ class Sessions {
     std::uint32_t first_free_ = kNoSession;
     std::uint32_t last_free_ = kNoSession;
     std::uint32_t sweep_next_ = 0;
+    UndecidedEnds* undecided_ends_ = nullptr;
 };
 
 inline SessionHit Sessions::find(const FlowKey& key, std::uint64_t hash) {
@@ -292,7 +304,7 @@ inline bool Sessions::expired(const Session& session, Millis now) const {
 inline bool Sessions::track_established(const SessionHit& hit, const PacketView& packet,
                                         Millis now) {
     Session& session = *hit.session;
-    if (session.state != SessionState::established || session.has_twin || expired(session, now))
+    if (session.state != SessionState::established || session.aside != 0 || expired(session, now))
         return false;
     if (packet.protocol == static_cast<std::uint8_t>(policy::Transport::tcp)) {
         if (!tcp_track_established(session, hit.direction, packet)) return false;

@@ -232,6 +232,7 @@ bool valid_tcp_flags(std::uint8_t flags) {
 void tcp_open(Session& session, const TcpSegment& segment) {
     session.protocol.tcp[0] = from_syn(segment);
     session.protocol.tcp[1] = TcpSide{};
+    session.inspection = segment.sequence + 1;
     session.state = SessionState::syn_sent;
 }
 

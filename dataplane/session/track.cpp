@@ -12,7 +12,7 @@ bool is_protocol(const Session& session, policy::Transport transport) {
 }  // namespace
 
 Session* Sessions::twin_of(Session& session) {
-    return session.has_twin ? &sessions_[session.link] : nullptr;
+    return session.has_twin() ? &sessions_[session.link] : nullptr;
 }
 
 TrackResult Sessions::track(const SessionHit& hit, const PacketView& packet, Millis now) {

@@ -544,5 +544,75 @@ TEST(Ports, HalfOpenSessionsGiveTheirPortsWay) {
     EXPECT_EQ(sessions->size(), 1008U);
 }
 
+// Who is told of sessions that end before they are judged.
+struct Ends : UndecidedEnds {
+    std::vector<const Session*> told;
+    void ended_undecided(Session& session) override { told.push_back(&session); }
+};
+
+TEST(Undecided, PacketsTakeTheLongWayUntilTheSessionIsJudged) {
+    World world;
+    SessionPlan plan = world.av_plan(kNode, 6, 443);
+    plan.undecided = true;
+    Session* session =
+        world.send(make_tcp(kClient, kNode, kPort, 443, {1000, 0, kTcpSyn}), kInternet, &plan)
+            .session;
+    ASSERT_NE(session, nullptr);
+    EXPECT_TRUE(session->undecided());
+    EXPECT_EQ(session->aside, kAsideUndecided | kAsideUnheard);
+    EXPECT_EQ(session->inspection, 1001U) << "where its first byte will be";
+    // A client that tries again with another number.
+    world.send(make_tcp(kClient, kNode, kPort, 443, {7000, 0, kTcpSyn}), kInternet);
+    EXPECT_EQ(session->inspection, 7001U);
+    world.send(make_tcp(kNode, kClient, 443, kPort, {9000, 7001, kTcpSyn | kTcpAck}), kEdge);
+    world.send(make_tcp(kClient, kNode, kPort, 443, {7001, 9001, kTcpAck}), kInternet);
+    ASSERT_EQ(session->state, SessionState::established);
+    EXPECT_EQ(session->inspection, 7001U);
+
+    TestPacket data = make_tcp(kClient, kNode, kPort, 443, {7001, 9001, kTcpAck, 65535, 10});
+    const SessionHit hit{session, Direction::initiator};
+    EXPECT_FALSE(world.sessions->track_established(hit, data.view(), world.now));
+    session->clear_aside(kAsideUndecided | kAsideUnheard);
+    EXPECT_TRUE(world.sessions->track_established(hit, data.view(), world.now));
+}
+
+TEST(Undecided, WhateverEndsASessionItIsTold) {
+    World world;
+    Ends ends;
+    world.sessions->tell(&ends);
+    const auto start = [&](std::uint8_t protocol, bool undecided) {
+        SessionPlan plan = world.av_plan(kVip, protocol, protocol == 6 ? 443 : 3478);
+        plan.undecided = undecided;
+        TestPacket first = protocol == 6 ? make_tcp(kClient, kVip, kPort, 443, {1000, 0, kTcpSyn})
+                                         : make_udp(kClient, kVip, kPort, 3478, {1});
+        return world.send(first, kInternet, &plan).session;
+    };
+    const Session* udp = start(17, true);
+    EXPECT_EQ(udp->aside, kAsideUndecided);
+    EXPECT_EQ(udp->inspection, 0xffffffffU) << "no record yet";
+    const Session* tcp = start(6, true);
+    world.now += 400'000;
+    const Session* judged = start(17, false);  // finds the idle one in its place
+    EXPECT_EQ(ends.told, std::vector<const Session*>{udp});
+    EXPECT_EQ(judged->aside, 0);
+    world.sessions->sweep(2 * world.sessions->slots(), 0, world.now, [](Session&) {});
+    EXPECT_EQ(ends.told, (std::vector<const Session*>{udp, tcp}));
+    world.now += 400'000;
+    world.sessions->sweep(2 * world.sessions->slots(), 0, world.now, [](Session&) {});
+    EXPECT_EQ(ends.told.size(), 2U);
+    EXPECT_EQ(world.sessions->size(), 0U);
+}
+
+TEST(Undecided, WhatIsPickedUpIsNotLookedAt) {
+    World world;
+    SessionPlan plan = world.av_plan(kNode, 6, 443);
+    plan.undecided = plan.pick_up = true;
+    const Session* session =
+        world.send(make_tcp(kClient, kNode, kPort, 443, {5000, 9000, kTcpAck}), kInternet, &plan)
+            .session;
+    ASSERT_NE(session, nullptr);
+    EXPECT_EQ(session->aside, 0);
+}
+
 }  // namespace
 }  // namespace portcullis::dataplane
