@@ -4,16 +4,21 @@
 
 namespace portcullis::dataplane {
 
-ActivePolicy::ActivePolicy(std::unique_ptr<RuntimePolicy> runtime, unsigned workers)
+ActivePolicy::ActivePolicy(std::unique_ptr<RuntimePolicy> runtime, inspect::Protocols inspected,
+                           unsigned workers)
     : policy(std::move(runtime)),
       hits(policy->policy().rules.size(), workers),
-      conformance(policy->policy().conformance.size(), workers) {}
+      conformance(policy->policy().conformance.size(), workers),
+      protocols(std::move(inspected)) {}
 
 ActivePolicy::~ActivePolicy() = default;
 
 tl::expected<std::unique_ptr<ActivePolicy>, std::string> ActivePolicy::make(
     std::unique_ptr<RuntimePolicy> policy, const Sessions::Config& sessions, unsigned workers) {
-    std::unique_ptr<ActivePolicy> active(new ActivePolicy(std::move(policy), workers));
+    auto protocols = inspect::Protocols::build(policy->policy());
+    if (!protocols) return tl::unexpected(protocols.error());
+    std::unique_ptr<ActivePolicy> active(
+        new ActivePolicy(std::move(policy), std::move(*protocols), workers));
     const std::vector<PortPoolSpec> pools = port_pools(active->policy->policy());
     for (unsigned worker = 0; worker < workers; ++worker) {
         Sessions::Config config = sessions;
@@ -22,6 +27,9 @@ tl::expected<std::unique_ptr<ActivePolicy>, std::string> ActivePolicy::make(
         auto prepared = Sessions::prepare_ports(config, pools);
         if (!prepared) return tl::unexpected(prepared.error());
         active->ports.push_back(std::move(*prepared));
+        auto scratch = active->protocols.make_scratch();
+        if (!scratch) return tl::unexpected(scratch.error());
+        active->scratch.push_back(std::move(*scratch));
     }
     return active;
 }

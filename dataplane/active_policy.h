@@ -17,12 +17,13 @@
 #include "dataplane/counters.h"
 #include "dataplane/policy/runtime_policy.h"
 #include "dataplane/session/sessions.h"
+#include "rules/inspect/protocols.h"
 
 namespace portcullis::dataplane {
 
 struct ActivePolicy {
     // `sessions` as in every WorkerConfig. Fails where memory or Sessions::Config::port_pools does
-    // not suffice for the policy's source ports.
+    // not suffice for the policy's source ports, and where its signatures do not load.
     static tl::expected<std::unique_ptr<ActivePolicy>, std::string> make(
         std::unique_ptr<RuntimePolicy> policy, const Sessions::Config& sessions, unsigned workers);
     ~ActivePolicy();
@@ -30,12 +31,15 @@ struct ActivePolicy {
     const std::unique_ptr<RuntimePolicy> policy;  // never null; main sets its nodes up and down
     RuleHits hits;                                // written by the workers, read by main
     ConformanceHits conformance;                  // likewise
+    const inspect::Protocols protocols;
+    std::vector<inspect::Scratch> scratch;  // one for each worker, which alone uses it
     // One for each worker, which takes it over when it first sees this policy; nobody else touches
     // it while the policy is published.
     std::vector<std::unique_ptr<PreparedPorts>> ports;
 
   private:
-    ActivePolicy(std::unique_ptr<RuntimePolicy> runtime, unsigned workers);
+    ActivePolicy(std::unique_ptr<RuntimePolicy> runtime, inspect::Protocols inspected,
+                 unsigned workers);
 };
 
 // The pools of source ports that a policy's full-NAT and SNAT services draw from.

@@ -50,11 +50,15 @@ struct Burst {
     std::array<Fate, kBurstSize> fate;
     std::array<DropReason, kBurstSize> reason;    // dropped
     std::array<std::uint16_t, kBurstSize> owner;  // handed over: worker
+    // lookup, admit, for inspect
+    std::uint64_t undecided = 0;  // bit i: its session is not judged yet
+    // Of those, TCP: the highest sequence number that its sender had sent before this packet.
+    std::array<std::uint32_t, kBurstSize> sent_before;
 
     void reset(unsigned packets) {
         count = packets;
         live = packets == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << packets) - 1;
-        missed = 0;
+        missed = undecided = 0;
         fate.fill(Fate::live);
     }
     void drop(unsigned i, DropReason why) { end(i, Fate::dropped), reason[i] = why; }

@@ -29,6 +29,7 @@
 #include "dataplane/drop_reason.h"
 #include "dataplane/packet.h"
 #include "dataplane/session/session.h"
+#include "rules/inspect/violation.h"
 
 namespace portcullis::dataplane {
 
@@ -64,6 +65,7 @@ class Counter {
     X(sessions_started, "sessions-started", "sessions that began")                                    \
     X(sessions,         "sessions",         "gauge: live sessions")                                   \
     X(embryonic,        "embryonic",        "gauge: half-open TCP sessions")                          \
+    X(inspector_records, "inspector-records", "gauge: undecided sessions whose first bytes are kept") \
     X(readmitted,       "readmitted",       "sessions that passed into a new generation")             \
     X(rate_limited,     "rate-limited",     "ICMP errors and RSTs not made because of the rate limit")\
     X(loops,            "loops",            "rounds of the poll loop")                                \
@@ -140,7 +142,8 @@ class ConformanceHits {
     std::vector<ConformanceCounts> counts_;
 };
 
-// One denied first packet, sampled for the deny log.
+// One denied first packet, or one session that does not speak its protocol (reason
+// not_conformant), sampled for the deny log.
 struct DenySample {
     FlowKey key;  // as it arrived, `interface` a wire id
     Millis when = 0;
@@ -148,6 +151,11 @@ struct DenySample {
     std::uint32_t rule = policy::kNoRule;
     std::uint32_t suppressed = 0;  // denies not recorded since the sample before
     DropReason reason = DropReason::no_rule;
+    // not_conformant:
+    inspect::Violation violation = inspect::Violation::wrong_protocol;
+    bool passed = false;  // only watched
+    std::uint8_t first_count = 0;
+    std::array<std::uint8_t, 32> first_bytes{};  // what the initiator has sent first
 };
 
 // A bounded queue of samples: written by one worker, read by main. When it is full the sample is

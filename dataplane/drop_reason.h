@@ -50,6 +50,9 @@
     X(restart_reset,      "restart-reset",      "a translated connection from before a restart; answered with RST") \
     X(icmp_no_session,    "icmp-no-session",    "an ICMP error or echo reply that belongs to no session")            \
     X(icmp_not_passed,    "icmp-not-passed",    "an ICMP type that is not passed")                     \
+    /* inspect */                                                                                      \
+    X(not_conformant,     "not-conformant",     "the session does not speak the protocol that its port is open for") \
+    X(inspection_hold,    "inspection-hold",    "out of order, or ambiguous, before the session's protocol is known: to be sent again") \
     /* translate, forward */                                                                           \
     X(ttl_expired,        "ttl-expired",        "TTL or hop limit ran out")                            \
     X(no_route,           "no-route",           "no route to the destination")                         \

@@ -4,6 +4,23 @@
 
 namespace portcullis::dataplane {
 
+namespace {
+
+// record.rule is set already, where the policy of the sample still runs.
+void add_violation(const DenySample& sample, const ActivePolicy* active, peer::DenyRecord& record) {
+    set_text(record.reason, to_string(sample.violation));
+    record.passed = sample.passed ? 1 : 0;
+    record.first_count = sample.first_count;
+    record.first_bytes = sample.first_bytes;
+    set_text(record.service, "(of an earlier policy)");
+    if (record.rule == policy::kNoRule) return;
+    const policy::Policy& policy = active->policy->policy();
+    if (const auto at = policy.rules[record.rule].conformance; at < policy.conformance.size())
+        set_text(record.service, policy.conformance[at].name);
+}
+
+}  // namespace
+
 void RuleLedger::retire(const ActivePolicy& policy) {
     const auto& rules = policy.policy->policy().rules;
     for (std::uint32_t i = 0; i < rules.size(); ++i)
@@ -85,6 +102,7 @@ std::vector<peer::DenyRecord> DenyLedger::take(const ActivePolicy* active) {
         record.rule = same ? sample.rule : policy::kNoRule;
         record.suppressed = sample.suppressed;
         set_text(record.reason, to_string(sample.reason));
+        if (sample.reason == DropReason::not_conformant) add_violation(sample, active, record);
     }
     samples_.clear();
     return records;

@@ -10,6 +10,7 @@ constexpr Stage kStages[] = {
     {"lookup", lookup},        // its session, and the state of its protocol
     {"steer", steer},          // or to the worker that owns the flow
     {"admit", admit},          // or the policy, for a first packet
+    {"inspect", inspect},      // does the session begin as its protocol does?
     {"translate", translate},  // egress, TTL, MTU, NAT
     {"forward", forward},      // next hop, frame
 };

@@ -42,6 +42,7 @@ peer::SessionRecord record_of(const Session& session, Millis expires, unsigned w
     record.protocol = outer.protocol;
     record.nat = static_cast<std::uint8_t>(session.nat);
     record.state = static_cast<std::uint8_t>(session.state);
+    record.undecided = session.undecided() ? 1 : 0;
     record.worker = static_cast<std::uint16_t>(worker);
     record.interface = outer.interface;
     record.rule = session.rule;

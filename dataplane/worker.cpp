@@ -12,6 +12,7 @@
 
 #include "dataplane/outbox.h"
 #include "dataplane/pipeline.h"
+#include "dataplane/stages/inspect.h"
 #include "dataplane/stages/readmit.h"
 
 namespace portcullis::dataplane {
@@ -22,21 +23,27 @@ namespace {
 constexpr std::uint64_t kSweepRoundMs = 5000;
 constexpr std::uint64_t kSweepSlice = 256;               // slots in one loop at most
 constexpr unsigned kSweepPart = Answers::kCapacity / 2;  // slots whose resets are sent together
-static_assert(Answers::kCapacity <= kBurstSize);
+static_assert(Answers::kCapacity >= 2 * kBurstSize);
 
 constexpr unsigned kIdleRounds = 64;  // empty rounds before the first nap
 constexpr long kNapNanoseconds = 50'000;
 
 }  // namespace
 
-struct Worker::Impl {
-    explicit Impl(WorkerConfig given, std::unique_ptr<Sessions> table)
-        : config(std::move(given)), sessions(std::move(table)), outbox(config.devices) {
+struct Worker::Impl : private UndecidedEnds {
+    Impl(WorkerConfig given, std::unique_ptr<Sessions> table,
+         std::unique_ptr<inspect::Inspector> first_bytes)
+        : config(std::move(given)),
+          sessions(std::move(table)),
+          inspector(std::move(first_bytes)),
+          outbox(config.devices) {
         for (const WorkerDevice& device : config.devices) macs.push_back(device.mac);
         context.worker = config.index;
         context.workers = config.switchboard->workers();
         context.macs = macs;
         context.sessions = sessions.get();
+        context.inspector = inspector.get();
+        sessions->tell(this);
         context.neighbours = config.neighbours;
         context.counters = &counters;
         context.denies = &denies;
@@ -53,6 +60,8 @@ struct Worker::Impl {
     void settle(Burst& done);
     bool settle_ended(Burst& done, unsigned i);
     void send_answers();
+    void send_answers(std::span<const Answer> some);  // up to a burst
+    void ended_undecided(Session& session) override { leave_inspection(session, context); }
 
     unsigned poll_devices();
     unsigned poll_handovers();
@@ -61,6 +70,7 @@ struct Worker::Impl {
 
     WorkerConfig config;
     std::unique_ptr<Sessions> sessions;
+    std::unique_ptr<inspect::Inspector> inspector;
     std::vector<MacAddress> macs;
     Outbox outbox;
     Burst burst;
@@ -82,9 +92,12 @@ struct Worker::Impl {
 void Worker::Impl::begin_round() {
     active = config.slot->load(std::memory_order_acquire);
     context.now = config.clock.now();
+    context.policy = active == nullptr ? nullptr : active->policy.get();
     if (active == nullptr) return;
-    context.policy = active->policy.get();
     context.hits = &active->hits;
+    context.protocols = &active->protocols;
+    context.scratch = &active->scratch[config.index];
+    context.conformance = &active->conformance;
     if (context.policy->generation() != generation) take_over(*active);
 }
 
@@ -153,8 +166,18 @@ bool Worker::Impl::settle_ended(Burst& done, unsigned i) {
 }
 
 void Worker::Impl::send_answers() {
+    if (const std::uint64_t suppressed = answers.take_suppressed())
+        counters.rate_limited.add(suppressed);
+    for (auto left = answers.made(); !left.empty();) {
+        const auto part = left.first(std::min<std::size_t>(left.size(), kBurstSize));
+        left = left.subspan(part.size());
+        send_answers(part);
+    }
+}
+
+void Worker::Impl::send_answers(std::span<const Answer> some) {
     unsigned made = 0;
-    for (const Answer& answer : answers.made()) {
+    for (const Answer& answer : some) {
         rte_mbuf* packet = rte_pktmbuf_alloc(config.pool);
         if (packet == nullptr) break;  // an answer is a courtesy: nothing was lost that had arrived
         if (rte_pktmbuf_tailroom(packet) < answer.bytes) {
@@ -169,8 +192,6 @@ void Worker::Impl::send_answers() {
         view.l3_bytes = answer.bytes;
         view.family = bytes[0] >> 4 == 4 ? Family::ipv4 : Family::ipv6;
     }
-    if (const std::uint64_t suppressed = answers.take_suppressed())
-        counters.rate_limited.add(suppressed);
     if (made == 0) return;
     counters.originated.add(made);
     answer_burst.reset(made);
@@ -251,6 +272,7 @@ void Worker::Impl::sweep() {
     }
     counters.sessions.set(sessions->size());
     counters.embryonic.set(sessions->embryonic());
+    counters.inspector_records.set(inspector->undecided());
 }
 
 Worker::Worker(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -271,8 +293,10 @@ tl::expected<std::unique_ptr<Worker>, std::string> Worker::create(WorkerConfig c
     config.sessions.workers = config.switchboard->workers();
     auto sessions = Sessions::create(config.sessions);
     if (!sessions) return tl::unexpected(who + sessions.error());
-    return std::unique_ptr<Worker>(
-        new Worker(std::make_unique<Impl>(std::move(config), std::move(*sessions))));
+    auto inspector = inspect::Inspector::create(config.inspection);
+    if (!inspector) return tl::unexpected(who + inspector.error());
+    return std::unique_ptr<Worker>(new Worker(
+        std::make_unique<Impl>(std::move(config), std::move(*sessions), std::move(*inspector))));
 }
 
 unsigned Worker::poll() {

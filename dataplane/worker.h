@@ -24,6 +24,7 @@
 #include "dataplane/neighbours.h"
 #include "dataplane/session/sessions.h"
 #include "dataplane/switchboard.h"
+#include "rules/inspect/inspector.h"
 
 namespace portcullis::dataplane {
 
@@ -48,6 +49,7 @@ struct WorkerConfig {
     std::vector<WorkerDevice> devices;  // devices[i].device == i
     rte_mempool* pool = nullptr;        // for ICMP errors and RSTs; private area kMbufPrivateBytes
     Sessions::Config sessions;          // worker and workers are filled in
+    inspect::Limits inspection;
     Idle idle = Idle::spin;
     Clock clock;
     // Shared with others; they outlive the worker.

@@ -12,6 +12,7 @@
 
 #include "dataplane/clock.h"
 #include "dataplane/stages/context.h"
+#include "dataplane/stages/inspect.h"
 #include "dataplane/stages/wire.h"
 
 namespace portcullis::dataplane {
@@ -160,10 +161,15 @@ void start(Burst& burst, unsigned i, std::uint32_t rule_index, bool after_restar
     plan.service = rule.service;
     plan.generation = policy.generation();
     plan.idle_seconds = rule.idle_seconds;
+    plan.undecided = is_inspected(rule, context);
     const StartResult started = context.sessions->start(plan, burst.view[i], context.now);
     if (started.session == nullptr) return burst.drop(i, started.reason);
     burst.hit[i] = {started.session, started.direction};
     burst.missed &= ~(std::uint64_t{1} << i);
+    if (started.session->undecided() && started.session->generation == policy.generation()) {
+        if (started.is_new) enter_inspection(*started.session, context);
+        inspect_later(burst, i, sent_by(burst.hit[i]));
+    }
     context.hits->hit(context.worker, rule_index);
     context.counters->sessions_started.add();
 }

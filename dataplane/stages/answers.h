@@ -32,7 +32,8 @@ struct Answer {
 
 class Answers {
   public:
-    static constexpr unsigned kCapacity = 64;  // in one burst; more are not worth a burst's time
+    // In one burst: two resets for each packet of it.
+    static constexpr unsigned kCapacity = 128;
 
     // Between bursts.
     void start_burst(std::uint32_t per_second, Millis now) {
@@ -47,7 +48,8 @@ class Answers {
     // To the sender of a TCP segment.
     void tcp_reset(const PacketView& segment);
     // To both ends of a TCP session that is about to be ended; nothing for other protocols. Not
-    // limited: a push, no packet, makes these, two for each session.
+    // limited: there are two for each session, made by a push or by a client that has shaken hands
+    // with the server before it spoke another protocol: forged addresses ask for none.
     void session_resets(const Session& session);
 
     std::span<const Answer> made() const { return {answers_.data(), count_}; }

@@ -9,6 +9,7 @@
 #include "dataplane/neighbours.h"
 #include "dataplane/session/sessions.h"
 #include "dataplane/stages/answers.h"
+#include "rules/inspect/inspector.h"
 
 namespace portcullis::dataplane {
 
@@ -16,12 +17,16 @@ struct Context {
     // Of this burst, and the same for all its packets.
     const RuntimePolicy* policy = nullptr;  // never null inside the pipeline
     RuleHits* hits = nullptr;
+    const inspect::Protocols* protocols = nullptr;
+    inspect::Scratch* scratch = nullptr;  // this worker's
+    ConformanceHits* conformance = nullptr;
     Millis now = 0;
     // Of the worker.
     unsigned worker = 0;
     unsigned workers = 1;
     std::span<const MacAddress> macs;  // of each device
     Sessions* sessions = nullptr;
+    inspect::Inspector* inspector = nullptr;
     NeighbourTable* neighbours = nullptr;
     Counters* counters = nullptr;
     DenyRing* denies = nullptr;
@@ -36,6 +41,7 @@ void parse(Burst& burst, Context& context);
 void steer(Burst& burst, Context& context);
 void lookup(Burst& burst, Context& context);
 void admit(Burst& burst, Context& context);
+void inspect(Burst& burst, Context& context);
 void translate(Burst& burst, Context& context);
 void forward(Burst& burst, Context& context);
 

@@ -12,6 +12,7 @@
 #include "dataplane/nat/icmp_error.h"
 #include "dataplane/session/tcp.h"
 #include "dataplane/stages/context.h"
+#include "dataplane/stages/inspect.h"
 #include "dataplane/stages/readmit.h"
 #include "dataplane/stages/wire.h"
 
@@ -32,14 +33,17 @@ bool is_current(Session& session, Burst& burst, unsigned i, Context& context) {
     return !refused;
 }
 
-void follow_flow(Burst& burst, unsigned i, Context& context) {
+// Not in line: the registers that it wants are those of the bulk of packets.
+[[gnu::noinline]] void follow_flow(Burst& burst, unsigned i, Context& context) {
+    const std::uint32_t sent_before = sent_by(burst.hit[i]);
     const TrackResult tracked = context.sessions->track(burst.hit[i], burst.view[i], context.now);
     switch (tracked.track) {
         case Track::pass:
             // Replies of an A/V session may take the path of its twin, which has not been asked
             // yet.
-            if (is_current(*tracked.session, burst, i, context))
-                burst.hit[i] = {tracked.session, tracked.direction};
+            if (!is_current(*tracked.session, burst, i, context)) return;
+            burst.hit[i] = {tracked.session, tracked.direction};
+            if (tracked.session->undecided()) inspect_later(burst, i, sent_before);
             return;
         case Track::drop:
             return burst.drop(i, tracked.reason);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dataplane/owner.h"
+#include "dataplane/stages/inspect.h"
 
 namespace portcullis::dataplane {
 
@@ -88,10 +89,12 @@ std::optional<DropReason> readmit(Session& session, Context& context) {
         return refused;
     }
     const policy::Rule& now = policy.rule(rule);
+    if (!is_inspected(now, context)) leave_inspection(session, context);
     session.rule = rule;
     session.generation = policy.generation();
     session.service = now.service;
     session.av_path = now.av_path;
+    if (session.undecided()) enter_inspection(session, context);
     session.idle_seconds = now.idle_seconds;
     session.egress[0] = session.egress[1] = kNoInterface;
     session.neighbour[0] = session.neighbour[1] = kNoNeighbour;

@@ -19,7 +19,8 @@ bool binding_is_valid(const Session& session, const policy::Rule& rule,
 bool end_if_moved(Session& session, Context& context);
 
 // nullopt: the session now belongs to context.policy's generation, its egress is to be resolved
-// anew. Otherwise it has been ended, with a reset both ways where it is TCP; policy_changed or
+// anew; if it was undecided it goes on under the protocol of its rule now, or leaves inspection where
+// there is none. Otherwise it has been ended, with a reset both ways where it is TCP; policy_changed or
 // binding_gone.
 std::optional<DropReason> readmit(Session& session, Context& context);
 

@@ -108,6 +108,31 @@ TEST(DenyLedger, RecordsSpeakOfTheRunningPolicy) {
     EXPECT_EQ(ledger.take(nullptr)[0].interface, peer::kNoInterface);
 }
 
+TEST(DenyLedger, AViolationNamesItsService) {
+    policy::Policy policy = test::small_policy();
+    policy.conformance = {service("dns-udp"), service("xmpp-out")};
+    policy.rules[4].conformance = 1;
+    const auto active = activate(policy, 2);
+    DenyLedger ledger(0);
+    DenySample made = sample(2, 443);
+    made.reason = DropReason::not_conformant;
+    made.violation = inspect::Violation::server_first;
+    made.passed = true;
+    made.first_count = 2;
+    made.first_bytes = {0xab, 0xcd};
+    ledger.add(made);
+    made.generation = 1;
+    ledger.add(made);
+    const auto records = ledger.take(active.get());
+    ASSERT_EQ(records.size(), 2U);
+    EXPECT_STREQ(records[0].reason.data(), "server-first");
+    EXPECT_STREQ(records[0].service.data(), "xmpp-out");
+    EXPECT_EQ(records[0].passed, 1);
+    EXPECT_EQ(records[0].first_count, 2);
+    EXPECT_EQ(records[0].first_bytes[1], 0xcd);
+    EXPECT_STRNE(records[1].service.data(), "") << "still told from a plain deny";
+}
+
 TEST(DenyLedger, WhatNobodyFetchesIsCounted) {
     DenyLedger ledger(0);
     for (std::size_t i = 0; i < DenyLedger::kCapacity + 10; ++i) ledger.add(sample(1, 1));

@@ -165,6 +165,16 @@ TEST_F(LoaderTest, RefusalsLeaveTheRunningPolicyAlone) {
     EXPECT_THAT(serve(request_for(policy::write_image(device))).text,
                 HasSubstr("which dataplane.conf does not have"));
 
+    Policy signatures = variant(81);
+    policy::Conformance service;
+    service.name = "access-443";
+    service.protocol = policy::ProtocolClass::sip_tls;
+    service.database = 0;
+    signatures.conformance = {service};
+    signatures.databases = {{policy::ProtocolClass::sip_tls, "sip-tls", 11, true, {1, 2, 3}}};
+    EXPECT_THAT(serve(request_for(policy::write_image(signatures))).text,
+                HasSubstr("signatures of sip-tls: "));
+
     EXPECT_EQ(slot_.load(), running);
     EXPECT_EQ(running->policy->hash(), policy::image_hash(a_));
     EXPECT_EQ(ask(LoadRequest::Kind::confirm).state.running, policy::image_hash(a_));

@@ -51,6 +51,11 @@ IpAddress Sent::packet_address(unsigned v4, unsigned v6) const {
     return IpAddress::from_bytes(bytes);
 }
 
+Bytes Sent::payload() const {
+    const unsigned header = packet.protocol == 6 ? packet.bytes[packet.l4 + 12] / 16U * 4 : 8U;
+    return {packet.bytes.begin() + packet.l4 + header, packet.bytes.end()};
+}
+
 Rig::Rig(const RigOptions& options) : options_(options) {
     pool_ = must(rte_pktmbuf_pool_create(unique("rig_pool").c_str(), 8191, 0, kMbufPrivateBytes,
                                          2048 + RTE_PKTMBUF_HEADROOM, SOCKET_ID_ANY),
@@ -86,6 +91,7 @@ Rig::Rig(const RigOptions& options) : options_(options) {
         }
         config.pool = pool_;
         config.sessions = sessions_;
+        config.inspection = options.inspection;
         config.clock = clock;
         config.slot = &slot_;
         config.qsbr = qsbr_;
@@ -187,6 +193,12 @@ void Rig::pump() {
         moved = 0;
         for (const auto& worker : workers_) moved += worker->poll();
     }
+}
+
+void Rig::sweep() {
+    const Millis now = workers_.front()->now();
+    while (workers_.front()->now() == now) continue;
+    pump();
 }
 
 std::vector<Sent> Rig::sent(std::uint16_t device) {

@@ -33,6 +33,9 @@ struct Sent {
     IpAddress to() const { return packet_address(16, 24); }
     unsigned source_port() const { return get16(packet.bytes, packet.l4); }
     unsigned destination_port() const { return get16(packet.bytes, packet.l4 + 2); }
+    std::uint32_t sequence() const { return get32(packet.bytes, packet.l4 + 4); }  // TCP
+    std::uint8_t tcp_flags() const { return packet.bytes[packet.l4 + 13]; }
+    Bytes payload() const;  // of TCP and UDP
 
   private:
     IpAddress packet_address(unsigned v4, unsigned v6) const;
@@ -49,6 +52,7 @@ struct RigOptions {
     unsigned tx_ring_size = 1024;
     Millis already_running = 0;
     std::uint32_t sessions = 4096;
+    inspect::Limits inspection;
 };
 
 class Rig {
@@ -69,6 +73,8 @@ class Rig {
     bool from_wan(const TestPacket& packet, unsigned worker = 0);
     bool from_dmz(const TestPacket& packet, unsigned worker = 0);
     void pump();  // until no worker moves anything
+    // So that every worker counts its sessions and records anew.
+    void sweep();
 
     std::vector<Sent> sent(std::uint16_t device);
     Sent one_sent(std::uint16_t device);  // fails the test where it is not exactly one
