@@ -4,6 +4,7 @@
 #include <random>
 #include <string>
 
+#include "dataplane/stages/inspect.h"
 #include "nic/eal.h"
 #include "perf/stages/frame.h"
 #include "tests/support/hand_made_policy.h"
@@ -146,7 +147,10 @@ void shuffle(std::span<FlowKey> keys) {
     std::shuffle(keys.begin(), keys.end(), random);
 }
 
-Scene::Scene(std::uint32_t session_capacity, unsigned rules) : macs_{kWanMac, kDmzMac} {
+Scene::Scene(std::uint32_t session_capacity, unsigned rules)
+    : Scene(session_capacity, policy_of(rules)) {}
+
+Scene::Scene(std::uint32_t session_capacity, const Policy& policy) : macs_{kWanMac, kDmzMac} {
     static unsigned scenes = 0;
     pool_ = must(nic::make_pool("scene" + std::to_string(scenes++), 1023, kMbufPrivateBytes, 1518));
     for (rte_mbuf*& packet : packets_) {
@@ -156,10 +160,12 @@ Scene::Scene(std::uint32_t session_capacity, unsigned rules) : macs_{kWanMac, kD
     config_.capacity = session_capacity;
     config_.hash_key = {1, 2, 3, 4};
     sessions_ = must(Sessions::create(config_));
-    auto runtime = must(
-        RuntimePolicy::build(policy_of(rules), {}, next_generation(), {"wan", "dmz"}, nullptr, 42));
+    inspector_ = must(inspect::Inspector::create({}));
+    auto runtime =
+        must(RuntimePolicy::build(policy, {}, next_generation(), {"wan", "dmz"}, nullptr, 42));
     policy_ = must(ActivePolicy::make(std::move(runtime), config_, 1));
     sessions_->take_ports(*policy_->ports[0]);
+    sessions_->tell(this);
 
     learn({kWan, 0}, ip("192.0.2.254"));
     learn({kWan, 0}, ip("2001:db8:2::fe"));
@@ -169,6 +175,10 @@ Scene::Scene(std::uint32_t session_capacity, unsigned rules) : macs_{kWanMac, kD
     }
     context_.policy = policy_->policy.get();
     context_.hits = &policy_->hits;
+    context_.protocols = &policy_->protocols;
+    context_.scratch = &policy_->scratch[0];
+    context_.conformance = &policy_->conformance;
+    context_.inspector = inspector_.get();
     context_.now = kNow;
     context_.macs = macs_;
     context_.sessions = sessions_.get();
@@ -182,6 +192,10 @@ Scene::Scene(std::uint32_t session_capacity, unsigned rules) : macs_{kWanMac, kD
 Scene::~Scene() {
     for (rte_mbuf* packet : packets_) rte_pktmbuf_free(packet);
     rte_mempool_free(pool_);
+}
+
+void Scene::ended_undecided(dataplane::Session& session) {
+    leave_inspection(session, context_);
 }
 
 void Scene::learn(Attachment at, const IpAddress& next_hop) {

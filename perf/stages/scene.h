@@ -40,10 +40,11 @@ dataplane::FlowKey key_of_rule(policy::Family family, unsigned rule);
 // A fixed shuffle, so that runs are alike and neighbours in time are none in memory.
 void shuffle(std::span<dataplane::FlowKey> keys);
 
-class Scene {
+class Scene : private dataplane::UndecidedEnds {
   public:
     explicit Scene(std::uint32_t session_capacity, unsigned rules = 64);
-    ~Scene();
+    Scene(std::uint32_t session_capacity, const policy::Policy& policy);
+    ~Scene() override;
     Scene(const Scene&) = delete;
     Scene& operator=(const Scene&) = delete;
 
@@ -63,9 +64,11 @@ class Scene {
     dataplane::Burst& burst() { return burst_; }
     dataplane::Context& context() { return context_; }
     dataplane::Sessions& sessions() { return *sessions_; }
+    const dataplane::ConformanceHits& conformance() const { return policy_->conformance; }
     dataplane::Sessions::Config config() const { return config_; }
 
   private:
+    void ended_undecided(dataplane::Session& session) override;
     void learn(dataplane::Attachment at, const policy::IpAddress& next_hop);
     void send(std::span<const dataplane::FlowKey> keys, std::uint8_t flags, bool first);
 
@@ -74,6 +77,7 @@ class Scene {
     dataplane::Sessions::Config config_;
     std::unique_ptr<dataplane::ActivePolicy> policy_;
     std::unique_ptr<dataplane::Sessions> sessions_;
+    std::unique_ptr<inspect::Inspector> inspector_;
     dataplane::NeighbourTable neighbours_{64};
     std::vector<dataplane::MacAddress> macs_;
     dataplane::Counters counters_;
