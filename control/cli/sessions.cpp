@@ -23,7 +23,7 @@ std::vector<std::string> session_row(const Json& session) {
     return {cell(session, "protocol"),
             as_sent,
             as_seen == as_sent ? "" : as_seen,
-            cell(session, "state"),
+            cell(session, "state") + (member(session, "undecided") == true ? ", undecided" : ""),
             cell(session, "interface"),
             cell(session, "rule"),
             duration(count(session, "idle_seconds")),

@@ -1,6 +1,7 @@
 // From an image nobody has looked at to a policy that may be published: every check there is.
 //
-//     bytes ─ read_image (bounds, sense) ─ digest ─ build tables ─ replay witnesses ─► ActivePolicy
+//     bytes ─ read_image (bounds, sense) ─ digest ─ build tables ─ replay witnesses
+//           ─ source ports, signatures ─► ActivePolicy
 #pragma once
 
 #include <cstddef>
