@@ -151,6 +151,7 @@ std::string_view inspected_service(const Flow& flow, Zone from, Zone to) {
 
 std::uint32_t find_conformance(const policy::Policy& policy, const Flow& flow, Zone from, Zone to) {
     const auto name = inspected_service(flow, from, to);
+    if (name.empty()) return policy::kNoConformance;
     const auto found = std::ranges::find(policy.conformance, name, &Conformance::name);
     return found == policy.conformance.end()
                ? policy::kNoConformance

@@ -63,8 +63,8 @@ TEST(Carry, AChangeOfConformanceAloneDisturbsNobody) {
     Policy enforced = held;
     enforced.conformance[0].mode = policy::ConformanceMode::enforce;
     enforced.conformance[0].names = {"sip.example.com"};
-    for (const auto& [before, now] : {std::pair(&plain, &held), std::pair(&held, &enforced),
-                                      std::pair(&enforced, &plain)}) {
+    for (const auto& [before, now] :
+         {std::pair(&plain, &held), std::pair(&held, &enforced), std::pair(&enforced, &plain)}) {
         const auto carry = carry_rules(*before, *now);
         for (std::uint32_t i = 0; i < carry.size(); ++i) EXPECT_EQ(carry[i], i);
     }
