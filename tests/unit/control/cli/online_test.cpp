@@ -88,6 +88,27 @@ TEST_F(OnlineTest, CountersSayHowEvenTheWorkersAre) {
     EXPECT_FALSE(said("handed over")) << "one worker has nobody to give to";
 }
 
+TEST_F(OnlineTest, SignaturesShowWhatSessionsTurnedOutToBe) {
+    start_and_connect();
+    EXPECT_EQ(run({"signatures"}), cli::kOk);
+    EXPECT_TRUE(said("nothing is held to a protocol")) << out_.str();
+    peer::SignatureRecord access;
+    access.service = test::text<48>("access-443");
+    access.protocol = test::text<48>("sip-tls");
+    access.mode = static_cast<std::uint8_t>(policy::ConformanceMode::enforce);
+    access.matched = 1040;
+    access.refused = 2;
+    access.undecided = 3;
+    dataplane_->set_signatures({access});
+    EXPECT_EQ(run({"signatures"}), cli::kOk);
+    for (const char* part :
+         {"service", "judged", "undecided", "access-443", "sip-tls", "enforce", "1042", "1040"})
+        EXPECT_TRUE(said(part)) << part << " in " << out_.str();
+    EXPECT_EQ(run({"signatures", "--json"}), cli::kOk);
+    EXPECT_EQ(json()["signatures"][0]["matched"], 1040);
+    EXPECT_EQ(json()["signatures"][0]["undecided"], 3);
+}
+
 TEST_F(OnlineTest, ErrorsOfATopologyAreLinesOnStandardError) {
     start_and_connect();
     const auto path = file("bad");
