@@ -28,6 +28,7 @@ ADAPTERS = {
     "rules/topology/yaml.cpp": (r"yaml\.h",),
     "rules/signatures/compile.cpp": (r"hs/hs\.h",),
     "rules/inspect/scan.cpp": (r"hs/hs_runtime\.h",),
+    "control/identify/capture.cpp": (r"pcap/pcap\.h",),
     "rules/policy/image.cpp": (r"xxhash\.h",),
 }
 # Poll-path folders must not log.

@@ -42,6 +42,8 @@ int check_command(const Arguments& arguments, Streams& streams);
 int rules_command(const Arguments& arguments, Streams& streams);
 int trace_command(const Arguments& arguments, Streams& streams);
 int diff_command(const Arguments& arguments, Streams& streams);
+// Offline too: reads a capture.
+int identify_command(const Arguments& arguments, Streams& streams);
 
 // Both: offline with a topology or --offline.
 int signatures_command(const Arguments& arguments, Streams& streams);

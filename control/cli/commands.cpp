@@ -14,6 +14,7 @@ constexpr std::array kCommands = {
     Command{"rules", "list the rules of a topology, each with where it comes from", rules_command},
     Command{"trace", "say what would become of the first packet of a connection", trace_command},
     Command{"diff", "compare the rules of two topologies", diff_command},
+    Command{"identify", "say which protocols the flows of a capture speak", identify_command},
     Command{"push", "have the daemon compile a topology and make it run", push_command},
     Command{"confirm", "make the policy of 'push --confirm' final", confirm_command},
     Command{"rollback", "go back to the policy before", rollback_command},

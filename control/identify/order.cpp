@@ -1,0 +1,83 @@
+#include "control/identify/order.h"
+
+#include <algorithm>
+
+namespace portcullis::control::identify {
+
+namespace {
+
+// Where a segment begins in the stream; negative in front of it.
+std::int64_t offset_of(const Flow& flow, const FlowPacket& packet) {
+    return static_cast<std::int32_t>(packet.sequence - flow.first_sequence);
+}
+
+class Sorter {
+  public:
+    Sorter(const Flow& flow, Order& order) : flow_(flow), order_(order) {}
+
+    void take(std::size_t packet, std::uint64_t milliseconds) {
+        const auto& segment = flow_.packets[packet];
+        if (!segment.from_initiator || segment.payload.empty())
+            return order_.steps.push_back({packet, milliseconds});
+        if (offset_of(flow_, segment) > next()) {
+            if (held_.size() < kMostHeld)
+                held_.push_back(packet);
+            else
+                order_.gap = true;
+            return;
+        }
+        append(packet, milliseconds);
+        release(milliseconds);
+    }
+    void end() { order_.gap |= !held_.empty(); }
+
+  private:
+    std::int64_t next() const { return static_cast<std::int64_t>(order_.stream.size()); }
+
+    void append(std::size_t packet, std::uint64_t milliseconds) {
+        const auto& segment = flow_.packets[packet];
+        order_.steps.push_back({packet, milliseconds});
+        const auto known = next() - offset_of(flow_, segment);
+        if (known < static_cast<std::int64_t>(segment.payload.size()))
+            order_.stream.insert(order_.stream.end(), segment.payload.begin() + known,
+                                 segment.payload.end());
+    }
+    // In the order of the stream; what came first, first.
+    void release(std::uint64_t milliseconds) {
+        for (;;) {
+            const auto first =
+                std::min_element(held_.begin(), held_.end(), [this](std::size_t a, std::size_t b) {
+                    return offset_of(flow_, flow_.packets[a]) < offset_of(flow_, flow_.packets[b]);
+                });
+            if (first == held_.end() || offset_of(flow_, flow_.packets[*first]) > next()) return;
+            const auto packet = *first;
+            held_.erase(first);
+            append(packet, milliseconds);
+        }
+    }
+
+    const Flow& flow_;
+    Order& order_;
+    std::vector<std::size_t> held_;
+};
+
+}  // namespace
+
+Order order_of(const Flow& flow) {
+    Order order;
+    Sorter sorter(flow, order);
+    for (std::size_t i = 0; i < flow.packets.size(); ++i) {
+        const auto& packet = flow.packets[i];
+        if (packet.truncated) order.truncated = true;
+        if (flow.transport == policy::Transport::tcp) {
+            sorter.take(i, packet.milliseconds);
+        } else if (!packet.truncated) {
+            // A datagram is judged whole or not at all.
+            order.steps.push_back({i, packet.milliseconds});
+        }
+    }
+    sorter.end();
+    return order;
+}
+
+}  // namespace portcullis::control::identify

@@ -1,0 +1,368 @@
+// `portcullis identify` on captures made here, and on kept ones of real programs.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <functional>
+#include <sstream>
+
+#include "control/cli/command.h"
+#include "control/cli/describe.h"
+#include "tests/unit/control/cli/talk.h"
+
+namespace portcullis::control::cli {
+namespace {
+
+using namespace testing;
+
+struct Output {
+    int code = 0;
+    std::string out, err;
+    Json json() const { return Json::parse(out, nullptr, false); }
+};
+
+Output identify(Arguments arguments) {
+    std::istringstream in;
+    std::ostringstream out, err;
+    Streams streams{in, out, err};
+    arguments.insert(arguments.begin(), "identify");
+    Output result;
+    result.code = dispatch(arguments, streams);
+    result.out = out.str();
+    result.err = err.str();
+    return result;
+}
+
+class IdentifyTest : public ::testing::Test {
+  protected:
+    IdentifyTest() {
+        std::string name = std::filesystem::temp_directory_path() / "pc-identify-XXXXXX";
+        directory_ = ::mkdtemp(name.data());
+    }
+    ~IdentifyTest() override {
+        std::error_code error;
+        std::filesystem::remove_all(directory_, error);
+    }
+    Output run(const CaptureFile::Bytes& file, Arguments more = {"--json"}) const {
+        const auto path = directory_ / "test.pcap";
+        test::write_file(path, file);
+        more.insert(more.begin(), path.string());
+        return identify(more);
+    }
+    Json flows(const CaptureFile& file) const {
+        const auto output = run(file.pcap(kRaw));
+        EXPECT_EQ(output.code, kOk) << output.err;
+        return output.json();
+    }
+    std::filesystem::path directory_;
+};
+
+TEST_F(IdentifyTest, EveryLinkType) {
+    const Bytes v4 = make_udp(kClient, kServer, 40000, 53, dns_query()).bytes;
+    const Bytes v6 = make_udp(ip("2001:db8::1"), ip("2001:db8::2"), 40000, 53, dns_query()).bytes;
+    Bytes padded = v4;
+    padded.resize(v4.size() + 9);
+    Bytes extended = v6;  // hop-by-hop options and a destination header
+    extended[6] = 0;
+    extended.insert(extended.begin() + 40, {60, 0, 1, 4, 0, 0, 0, 0, 17, 0, 1, 4, 0, 0, 0, 0});
+    put16(extended, 4, static_cast<unsigned>(extended.size() - 40));
+    Bytes sll(14, 0), sll2 = {8, 0}, null = {2, 0, 0, 0}, loop = {0, 0, 0, 24};
+    append(sll, {8, 0});
+    append(sll, v4);
+    sll2.resize(20);
+    append(sll2, v4);
+    append(null, v4);
+    append(loop, v6);
+    const std::vector<std::pair<std::uint32_t, Bytes>> captures = {
+        {kEthernet, ethernet(0x0800, v4)},
+        {kEthernet, ethernet(0x0800, padded, {0x81, 0, 0, 10})},
+        {kEthernet, ethernet(0x86dd, v6, {0x88, 0xa8, 0, 10, 0x81, 0, 0, 20})},
+        {kEthernet, ethernet(0x86dd, extended)},
+        {113, sll},
+        {276, sll2},
+        {kRaw, v4},
+        {kRaw, v6},
+        {228, v4},
+        {229, v6},
+        {0, null},
+        {108, loop},
+    };
+    for (const auto& [link, packet] : captures) {
+        CaptureFile file;
+        file.add(packet);
+        for (const auto& bytes :
+             {file.pcap(link), file.pcap(link, true), file.pcap(link, false, true),
+              file.pcap(link, true, true), file.pcapng(link)}) {
+            const auto output = run(bytes);
+            ASSERT_EQ(output.code, kOk) << output.err;
+            ASSERT_EQ(output.json().size(), 1U) << link << output.err;
+            EXPECT_EQ(output.json()[0]["class"], "dns-udp") << link;
+        }
+    }
+}
+
+TEST_F(IdentifyTest, SaysAllOfAFlow) {
+    CaptureFile file;
+    file.add(Bytes(20, 0));
+    Talk talk(file);
+    talk.open();
+    const auto hello = client_hello("sip.contoso.com");
+    talk.client(kPush, 0, hello);
+    talk.server(kAck, static_cast<std::uint32_t>(hello.size()));
+    const auto list = flows(file);
+    ASSERT_EQ(list.size(), 1U);
+    const Json expected = {
+        {"first_packet", 2},
+        {"transport", "tcp"},
+        {"initiator", {{"address", "198.51.100.25"}, {"port", 40000}}},
+        {"responder", {{"address", "203.0.113.10"}, {"port", 443}}},
+        {"class", "https"},
+        {"passes",
+         {{"turn-tcp", false},
+          {"media-tcp", false},
+          {"https", true},
+          {"sip-tls", true},
+          {"psom-tls", true},
+          {"http", false},
+          {"xmpp", false},
+          {"dns-tcp", false}}},
+        {"reasons", Json::object()},
+        {"server_name", "sip.contoso.com"},
+        {"notes", Json::array()},
+    };
+    auto got = list[0];
+    EXPECT_EQ(got["reasons"].size(), 5U);
+    EXPECT_EQ(got["reasons"]["http"], "the first bytes are of another protocol");
+    got["reasons"] = Json::object();
+    EXPECT_EQ(got, expected) << got.dump(2);
+
+    const auto text = run(file.pcap(kRaw), {});
+    EXPECT_EQ(text.out.rfind("#2 tcp 198.51.100.25:40000 > 203.0.113.10:443  https, server name "
+                             "sip.contoso.com\n      passes    https, sip-tls, psom-tls\n",
+                             0),
+              0U)
+        << text.out;
+    EXPECT_NE(text.err.find("1 of other protocols"), std::string::npos) << text.err;
+}
+
+// However a hello is cut, whatever overtakes what, and whatever is sent twice.
+TEST_F(IdentifyTest, SegmentsInAnyOrder) {
+    const auto hello = client_hello("edge.contoso.com");
+    const auto size = static_cast<std::uint32_t>(hello.size());
+    using Send = std::function<void(Talk&)>;
+    const std::vector<Send> ways = {
+        [&](Talk& talk) {
+            for (std::uint32_t at = 0; at < size; ++at) {
+                talk.client(kPush, at, part(hello, at, at + 1));
+                talk.server(kAck, at + 1);
+            }
+        },
+        [&](Talk& talk) {
+            for (std::uint32_t at = size; at-- > 0;)
+                talk.client(kPush, at, part(hello, at, at + 1));
+        },
+        [&](Talk& talk) {
+            talk.client(kPush, 20, part(hello, 20, size));
+            talk.client(kPush, 0, part(hello, 0, 40));
+            talk.client(kPush, 0, part(hello, 0, 40));
+        },
+    };
+    for (const auto& send : ways) {
+        CaptureFile file;
+        Talk talk(file);
+        talk.open();
+        send(talk);
+        talk.server(kPush, size, Bytes(10, 's'));
+        const auto flow = flows(file)[0];
+        EXPECT_EQ(flow["class"], "https") << flow.dump(2);
+        EXPECT_EQ(flow["server_name"], "edge.contoso.com");
+    }
+}
+
+TEST_F(IdentifyTest, OtherBytesForTheSamePlace) {
+    const auto hello = client_hello("edge.contoso.com");
+    auto other = hello;
+    other[4] ^= 1;
+    CaptureFile file;
+    Talk talk(file);
+    talk.open();
+    talk.client(kPush, 0, part(hello, 0, 10));
+    talk.client(kPush, 0, part(other, 0, 30));
+    const auto flow = flows(file)[0];
+    EXPECT_EQ(flow["passes"]["https"], false);
+    EXPECT_EQ(flow["reasons"]["sip-tls"], "bytes sent again were not the same as before");
+}
+
+TEST_F(IdentifyTest, WhatHasNoClass) {
+    const auto seen = [&](const std::function<void(Talk&)>& speak) {
+        CaptureFile file;
+        Talk talk(file);
+        speak(talk);
+        const auto list = flows(file);
+        EXPECT_EQ(list.size(), 1U);
+        return list[0]["class"].get<std::string>();
+    };
+    const auto hello = client_hello("x");
+    EXPECT_EQ(seen([&](Talk& t) {
+                  t.open(), t.server(kPush, 0, Bytes{'2', '2', '0'});
+              }),
+              "server first");
+    EXPECT_EQ(seen([&](Talk& t) { t.open(), t.client(kFin | kAck); }), "no payload");
+    EXPECT_EQ(seen([&](Talk& t) { t.client(kPush, 0, hello), t.server(kAck, 5); }), "no start");
+    EXPECT_EQ(seen([&](Talk& t) {
+                  t.open(), t.client(kPush, 0, Bytes{'S', 'S', 'H', '-', '2', '.', '0'});
+              }),
+              "unknown");
+    EXPECT_EQ(seen([&](Talk& t) { t.open(), t.client(kPush, 0, part(hello, 0, 9)); }), "undecided");
+    EXPECT_EQ(seen([&](Talk& t) { t.open(), t.client(kPush, 0, hello, 20 + 20 + 6); }),
+              "truncated");
+    EXPECT_EQ(seen([&](Talk& t) { t.open(), t.client(kPush, 0, hello, 20 + 20); }), "truncated");
+    EXPECT_EQ(seen([&](Talk& t) { t.open(), t.client(kPush, 3, part(hello, 3, 40)); }),
+              "undecided");
+    // Its SYN is not there, but the answer to it.
+    EXPECT_EQ(seen([&](Talk& t) { t.answer(), t.client(kPush, 0, hello); }), "https");
+    // What a RST carries is no part of the stream.
+    EXPECT_EQ(seen([&](Talk& t) { t.open(), t.client(kRst | kAck, 0, hello); }), "no payload");
+
+    CaptureFile file;
+    file.add(make_udp(kClient, kServer, 40000, 53, dns_query()).bytes, 0, 40);
+    EXPECT_EQ(flows(file)[0]["class"], "truncated");
+    EXPECT_EQ(flows(file)[0]["passes"]["dns-udp"], nullptr);
+}
+
+TEST_F(IdentifyTest, APortUsedAgainIsAnotherFlow) {
+    CaptureFile file;
+    Talk talk(file);
+    talk.open();
+    talk.client(kPush, 0, client_hello("a"));
+    talk.client(kFin | kAck, 100);
+    Talk again(file);
+    again.client(kSyn, 1000);
+    again.client(kSyn, 1000);
+    again.client(kPush, 1001, Bytes{'S', 'S', 'H', '-', '2'});
+    Talk(file, 40001).open();
+    const auto list = flows(file);
+    ASSERT_EQ(list.size(), 3U);
+    EXPECT_EQ(list[0]["class"], "https");
+    EXPECT_EQ(list[1]["class"], "unknown");
+    EXPECT_EQ(list[1]["first_packet"], 6);
+    EXPECT_EQ(list[2]["class"], "no payload");
+}
+
+TEST_F(IdentifyTest, FragmentsAreSkippedAndNoted) {
+    CaptureFile file;
+    auto query = make_udp(kClient, kServer, 40000, 53, dns_query());
+    file.add(query.bytes);
+    put16(query.bytes, 6, 0x2000);
+    file.add(query.bytes);
+    put16(query.bytes, 6, 0x0003);
+    file.add(query.bytes);
+    const auto output = run(file.pcap(kRaw));
+    ASSERT_EQ(output.json().size(), 1U);
+    EXPECT_EQ(output.json()[0]["class"], "dns-udp");
+    EXPECT_EQ(output.json()[0]["notes"][0], "1 first fragment of IP packets skipped");
+    EXPECT_NE(output.err.find("2 IP fragments"), std::string::npos);
+}
+
+TEST_F(IdentifyTest, DamagedFilesSayWhere) {
+    CaptureFile file;
+    for (int i = 0; i < 3; ++i) file.add(make_udp(kClient, kServer, 40000, 53, dns_query()).bytes);
+    auto bytes = file.pcap(kRaw);
+    const std::size_t each = (bytes.size() - 24) / 3;
+    auto cut = bytes;
+    cut.resize(24 + 2 * each + 5);
+    auto output = run(cut);
+    EXPECT_EQ(output.code, kNegative);
+    EXPECT_EQ(output.json().size(), 1U);
+    EXPECT_NE(output.err.find("test.pcap: packet 3, byte " + std::to_string(cut.size())),
+              std::string::npos)
+        << output.err;
+    auto huge = bytes;
+    huge[24 + each + 8 + 3] = 0x7f;  // a captured length of 2 GB
+    output = run(huge);
+    EXPECT_EQ(output.code, kNegative);
+    EXPECT_NE(output.err.find("packet 2, byte "), std::string::npos) << output.err;
+
+    for (const auto& broken :
+         {CaptureFile::Bytes{}, CaptureFile::Bytes(100, 'x'), part(bytes, 0, 20)}) {
+        output = run(broken);
+        EXPECT_EQ(output.code, kNegative);
+        EXPECT_NE(output.err.find("a capture is a pcap or pcapng file"), std::string::npos)
+            << output.err;
+    }
+    output = run(file.pcap(105));
+    EXPECT_EQ(output.code, kNegative);
+    EXPECT_NE(output.err.find("IEEE802_11"), std::string::npos) << output.err;
+    output = identify({"/nowhere/x.pcap"});
+    EXPECT_EQ(output.code, kNegative);
+    EXPECT_NE(output.err.find("/nowhere/x.pcap"), std::string::npos) << output.err;
+}
+
+// Whatever stands in a file: an answer, and never a read outside of a packet.
+TEST_F(IdentifyTest, DamagedPacketsAreSkipped) {
+    CaptureFile whole;
+    Talk talk(whole);
+    talk.open();
+    talk.client(kPush, 0, client_hello("x"));
+    const auto sound = whole.pcap(kRaw);
+    for (std::size_t at = 24; at < sound.size(); ++at)
+        for (const auto value : Bytes{0x00, 0x01, 0x45, 0x60, 0xff}) {
+            auto spoiled = sound;
+            spoiled[at] = value;
+            const auto output = run(spoiled);
+            ASSERT_TRUE(output.json().is_array()) << at << ' ' << output.out;
+        }
+}
+
+TEST_F(IdentifyTest, OneClassOnly) {
+    CaptureFile file;
+    Talk talk(file);
+    talk.open();
+    talk.client(kPush, 0, client_hello("x"));
+    const auto output = run(file.pcap(kRaw), {"--json", "--class", "sip-tls"});
+    EXPECT_EQ(output.json()[0]["class"], "sip-tls");
+    EXPECT_EQ(output.json()[0]["passes"].size(), 1U);
+    EXPECT_NE(run(file.pcap(kRaw), {"--class", "sip-tsl"}).err.find("did you mean 'sip-tls'?"),
+              std::string::npos);
+    EXPECT_EQ(run(file.pcap(kRaw), {"--class", "logging"}).code, kUsage);
+}
+
+TEST_F(IdentifyTest, HoldsFlowsToTheServicesOfATopology) {
+    CaptureFile file;
+    Talk talk(file);
+    talk.open();
+    talk.client(kPush, 0, Bytes{'S', 'S', 'H', '-', '2', '.', '0'});
+    file.add(make_udp(kClient, ip("192.0.2.77"), 40000, 53, dns_query()).bytes);
+    const std::string topology = std::string(SAMPLES_DIR) + "/lync-2013-scaled-hlb.yaml";
+    const auto list = run(file.pcap(kRaw), {"--json", "--topology", topology}).json();
+    ASSERT_EQ(list.size(), 2U);
+    EXPECT_EQ(list[1]["service"], nullptr);
+    EXPECT_TRUE(list[0].contains("service"));
+    EXPECT_EQ(identify({"x.pcap", "--topology", "/nowhere.yaml"}).code, kNegative);
+}
+
+TEST(IdentifyKept, RealPrograms) {
+    const std::vector<std::pair<std::string, std::string>> kept = {
+        {"curl-http", "http"},
+        {"curl-https", "https"},
+        {"dig-tcp", "dns-tcp"},
+        {"dig-udp", "dns-udp"},
+        {"openssl-tls13", "https"},
+        {"openssl-tls12-no-name", "https"},
+        {"ssh", "unknown"},
+        {"ssh-server-first", "server first"},
+        {"turnutils-tcp", "turn-tcp"},
+        {"turnutils-udp", "turn-udp"},
+    };
+    for (const auto& [name, expected] : kept) {
+        const auto output = identify({std::string(CAPTURES_DIR) + "/" + name + ".pcap", "--json"});
+        ASSERT_EQ(output.code, kOk) << output.err;
+        const auto list = output.json();
+        ASSERT_FALSE(list.empty()) << name;
+        for (const auto& flow : list)
+            EXPECT_TRUE(flow["class"] == expected || flow["class"] == "no payload") << name;
+        EXPECT_NE(list[0]["class"], "no payload") << name;
+    }
+}
+
+}  // namespace
+}  // namespace portcullis::control::cli
