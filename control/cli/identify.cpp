@@ -228,10 +228,14 @@ void print_service(const std::optional<ServiceVerdict>& verdict, std::ostream& o
     const auto& judgement = verdict->judgement;
     std::string text = service.name + " (" + std::string(policy::to_string(service.protocol)) +
                        ", " + std::string(policy::to_string(service.mode)) + "): ";
-    if (judgement.refused)
-        text += "refused: " + std::string(inspect::explain(*judgement.refused));
+    if (judgement.undecided())
+        text += "not decided";
     else
-        text += judgement.passes ? "passes" : "not decided";
+        text += judgement.passes ? "passes" : "refused";
+    if (judgement.refused) {
+        if (service.mode == policy::ConformanceMode::watch) text += ", were it enforced";
+        text += ": " + std::string(inspect::explain(*judgement.refused));
+    }
     print_line("service", text, out);
 }
 

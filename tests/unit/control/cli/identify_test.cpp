@@ -336,7 +336,13 @@ TEST_F(IdentifyTest, HoldsFlowsToTheServicesOfATopology) {
     const auto list = run(file.pcap(kRaw), {"--json", "--topology", topology}).json();
     ASSERT_EQ(list.size(), 2U);
     EXPECT_EQ(list[1]["service"], nullptr);
-    EXPECT_TRUE(list[0].contains("service"));
+    EXPECT_EQ(list[0]["service"]["name"], "access-443");
+    EXPECT_EQ(list[0]["service"]["class"], "sip-tls");
+    EXPECT_EQ(list[0]["service"]["passes"], false);
+    EXPECT_EQ(list[0]["service"]["reason"], "the first bytes are of another protocol");
+    EXPECT_NE(run(file.pcap(kRaw), {"--topology", topology})
+                  .out.find("access-443 (sip-tls, watch): refused, were it enforced: the first"),
+              std::string::npos);
     EXPECT_EQ(identify({"x.pcap", "--topology", "/nowhere.yaml"}).code, kNegative);
 }
 
