@@ -52,6 +52,7 @@
     X(icmp_not_passed,    "icmp-not-passed",    "an ICMP type that is not passed")                     \
     /* inspect */                                                                                      \
     X(not_conformant,     "not-conformant",     "the session does not speak the protocol that its port is open for") \
+    X(bad_l4_checksum,    "bad-l4-checksum",    "a wrong TCP or UDP checksum, before the session's protocol is known: its receiver would throw it away") \
     X(inspection_hold,    "inspection-hold",    "out of order, or ambiguous, before the session's protocol is known: to be sent again") \
     /* translate, forward */                                                                           \
     X(ttl_expired,        "ttl-expired",        "TTL or hop limit ran out")                            \

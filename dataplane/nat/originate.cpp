@@ -5,6 +5,7 @@
 
 #include "dataplane/nat/checksum.h"
 #include "dataplane/nat/headers.h"
+#include "dataplane/nat/transport_checksum.h"
 #include "dataplane/session/tcp.h"
 
 namespace portcullis::dataplane {
@@ -45,22 +46,6 @@ void write_ip(std::uint8_t* out, std::size_t bytes, std::uint8_t protocol, std::
     out[kIpv4Ttl] = kTtl;
     out[kIpv4Protocol] = protocol;
     store_word(out + kIpv4Checksum, finish_checksum(sum_bytes(out, kIpv4Header)));
-}
-
-// The checksum of a transport segment whose own field is 0, with the pseudo-header where there is
-// one.
-std::uint16_t transport_checksum(const std::uint8_t* ip, Family family, std::uint8_t protocol,
-                                 const std::uint8_t* l4, std::size_t l4_bytes) {
-    std::uint64_t sum = sum_bytes(l4, l4_bytes);
-    if (covers_addresses(protocol)) {
-        const AddressFields fields = address_fields(family);
-        sum += sum_bytes(ip + fields.source, 2 * fields.bytes);  // the destination follows
-        std::uint8_t tail[4];
-        store_be16(tail, static_cast<std::uint16_t>(l4_bytes));
-        store_be16(tail + 2, protocol);
-        sum += sum_bytes(tail, sizeof(tail));
-    }
-    return finish_checksum(sum);
 }
 
 bool is_unicast(const IpAddress& address) {

@@ -7,6 +7,7 @@
 //
 // Exits here (enforce only):
 //   drop  not_conformant   another protocol, or a packet of a session that was ended for it
+//         bad_l4_checksum  its receiver would throw it away: it must not speak for the session
 //         inspection_hold  TCP that is to come again: out of order, or in a form that its receiver
 //                          may read differently from us
 #include "dataplane/stages/inspect.h"
@@ -14,6 +15,7 @@
 #include <algorithm>
 #include <span>
 
+#include "dataplane/nat/transport_checksum.h"
 #include "dataplane/session/tcp.h"
 
 namespace portcullis::dataplane {
@@ -96,6 +98,15 @@ bool is_ambiguous(const TcpSegment& segment) {
     return segment.has(kTcpSyn) || segment.has(kTcpUrg);
 }
 
+// What its receiver throws away is a decoy: judged, it would speak for a session in which the
+// receiver then hears something else. The device's word is taken, also that whoever sent has not
+// left the host yet (checksum not filled in).
+bool is_intact(const rte_mbuf& mbuf, const PacketView& view) {
+    const std::uint64_t word = mbuf.ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+    return word == RTE_MBUF_F_RX_L4_CKSUM_GOOD || word == RTE_MBUF_F_RX_L4_CKSUM_NONE ||
+           transport_checksum_is_right(view);
+}
+
 void inspect_segment(Burst& burst, unsigned i, const inspect::Protocol& protocol,
                      Context& context) {
     const SessionHit hit = burst.hit[i];
@@ -103,6 +114,11 @@ void inspect_segment(Burst& burst, unsigned i, const inspect::Protocol& protocol
     TcpSegment segment;
     (void)read_tcp_segment(burst.view[i], segment);       // lookup and admit have done so: it fits
     if (!session.undecided()) return pass(hit, segment);  // judged earlier in this burst
+    if (!is_intact(*burst.mbuf[i], burst.view[i])) {
+        if (!protocol.enforces()) return pass(hit, segment);
+        take_back(burst, i, segment);
+        return burst.drop(i, DropReason::bad_l4_checksum);
+    }
     const bool initiator = hit.direction == Direction::initiator;
     const bool unheard = (session.aside & kAsideUnheard) != 0;
     // The data of a RST is no part of the stream. Acknowledgements matter once there is a record.
@@ -142,6 +158,10 @@ void inspect_datagram(Burst& burst, unsigned i, const inspect::Protocol& protoco
     const std::span<const std::uint8_t> payload(view.l4() + kUdpHeader,
                                                 view.l4_bytes() - kUdpHeader);
     if (payload.empty()) return;
+    if (!is_intact(*burst.mbuf[i], view)) {
+        if (protocol.enforces()) burst.drop(i, DropReason::bad_l4_checksum);
+        return;
+    }
     inspect::Inspection record = session.inspection;
     const inspect::Outcome outcome =
         hit.direction == Direction::initiator

@@ -39,6 +39,26 @@ TEST_F(InspectUdp, StunPassesAndJunkDoesNot) {
     rig.expect_identity();
 }
 
+// A genuine message that its receiver will throw away must not open the session for another.
+TEST_F(InspectUdp, ADecoyWithABrokenChecksumSaysNothing) {
+    hold_av_to(ConformanceMode::enforce);
+    TestPacket decoy = make_udp(kClient, kAvVip, 40000, 3478, stun_request());
+    decoy.bytes.back() ^= 1;
+    rig.from_wan(decoy);
+    rig.from_wan(make_udp(kClient, kAvVip, 40000, 3478, ssh_banner()));
+    rig.pump();
+    EXPECT_TRUE(rig.sent(kDmz).empty());
+    EXPECT_EQ(rig.drops(), "not-conformant 1, bad-l4-checksum 1");
+    EXPECT_EQ(av().matched, 0U);
+
+    TestPacket without = make_udp(kClient, kAvVip, 40001, 3478, stun_request());
+    put16(without.bytes, without.checksum_at(), 0);
+    rig.from_wan(without);
+    rig.pump();
+    EXPECT_EQ(rig.sent(kDmz).size(), 1U) << "IPv4 UDP may have no checksum";
+    rig.expect_identity();
+}
+
 TEST_F(InspectUdp, TheRestOfABurstFollowsItsFirstDatagram) {
     hold_av_to(ConformanceMode::enforce);
     for (unsigned i = 0; i < 3; ++i)

@@ -138,6 +138,25 @@ TEST_F(Inspect, BytesSentAgainMustBeTheSame) {
     EXPECT_EQ(rig.drops(), "not-conformant 2");
 }
 
+// Bytes that only we would have read.
+TEST_F(Inspect, ADecoyWithABrokenChecksumSaysNothing) {
+    hold_access_to(ConformanceMode::enforce);
+    const Bytes hello = client_hello();
+    Conversation talk(rig);
+    TestPacket decoy = with_payload(kClient, kAccessVip, talk.port(), 443,
+                                    {kClientIsn + 1, kNodeIsn + 1, 0x18}, ssh_banner());
+    decoy.bytes.back() ^= 1;
+    rig.from_wan(decoy);
+    rig.pump();
+    EXPECT_TRUE(rig.sent(kDmz).empty());
+    EXPECT_EQ(rig.drops(), "bad-l4-checksum 1");
+    EXPECT_EQ(talk.session().protocol.tcp[0].end, kClientIsn + 1);
+    EXPECT_EQ(talk.client_says(hello).payload(), hello);
+    talk.node_acknowledges();
+    EXPECT_EQ(access().matched, 1U);
+    rig.expect_identity();
+}
+
 TEST_F(Inspect, WhatComesOutOfOrderIsHeldUntilItIsSentAgain) {
     hold_access_to(ConformanceMode::enforce);
     const Bytes hello = client_hello();
