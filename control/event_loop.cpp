@@ -131,7 +131,9 @@ void EventLoop::run() {
         if (count < 0 && errno != EINTR)
             throw std::system_error(errno, std::generic_category(), "epoll_wait");
         for (int i = 0; i < count; ++i) {
-            const auto found = watches_.find(events.at(static_cast<std::size_t>(i)).data.u64);
+            // Copied: epoll_event is packed, so no reference may be made to what is in it.
+            const Id id = events.at(static_cast<std::size_t>(i)).data.u64;
+            const auto found = watches_.find(id);
             if (found == watches_.end()) continue;
             const auto watch = found->second;  // lives on while its handler removes it
             watch->ready();
