@@ -146,6 +146,26 @@ std::optional<Ip> read_ipv6(Bytes bytes, std::size_t on_wire, Dissected& into) {
     return ip;
 }
 
+// RFC 1071, not complemented. `bytes` begins at an even place.
+std::uint64_t sum_of(Bytes bytes, std::uint64_t sum) {
+    for (std::size_t i = 0; i + 1 < bytes.size(); i += 2) sum += be16(bytes, i);
+    if (bytes.size() % 2 != 0) sum += std::uint64_t{bytes.back()} << 8;
+    while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+    return sum;
+}
+
+// `segment`: header and payload.
+Dissected::Checksum checksum_of(const Ip& ip, Bytes segment, const Dissected& packet) {
+    using Checksum = Dissected::Checksum;
+    const bool udp = ip.protocol == 17;
+    if (packet.truncated() || (udp && be16(segment, 6) == 0)) return Checksum::unknown;
+    std::uint64_t sum = ip.protocol + segment.size();
+    const bool v4 = packet.source.address.is_v4();
+    for (const auto* end : {&packet.source, &packet.destination})
+        sum = sum_of(Bytes(end->address.bytes()).subspan(v4 ? 12 : 0), sum);
+    return sum_of(segment, sum) == 0xffff ? Checksum::right : Checksum::wrong;
+}
+
 bool flags_are_sound(std::uint8_t flags) {
     if ((flags & kSyn) != 0) return (flags & (kFin | kRst)) == 0;
     if ((flags & kRst) != 0) return (flags & kFin) == 0;
@@ -180,6 +200,7 @@ bool read_transport(const Ip& ip, Dissected& into) {
     if (bytes.size() > header)
         into.payload =
             bytes.subspan(header, std::min<std::size_t>(bytes.size() - header, into.length));
+    into.checksum = checksum_of(ip, bytes.first(std::min(length, bytes.size())), into);
     return true;
 }
 

@@ -2,7 +2,7 @@
 //
 // What the data plane would drop for its headers alone is `malformed` here. Two things it would drop
 // are read all the same, since captures of sound traffic have them: IPv4 options and IPv6 extension
-// headers. Checksums are not looked at: a capture on the sending host has them unfinished.
+// headers.
 #pragma once
 
 #include <cstdint>
@@ -38,6 +38,9 @@ struct Dissected {
     // As many bytes as the capture holds of the `length` that the IP header promises.
     std::span<const std::uint8_t> payload;
     std::uint32_t length = 0;
+    // The checksum of TCP or UDP; unknown where the packet is cut, or UDP has none.
+    enum class Checksum : std::uint8_t { unknown, right, wrong };
+    Checksum checksum = Checksum::unknown;
     bool truncated() const { return payload.size() < length; }
 };
 

@@ -76,6 +76,9 @@ void Flows::add(const CapturedPacket& captured, const Dissected& packet) {
         return;
     }
     const bool from_initiator = packet.source == flow.initiator;
+    if (packet.checksum == Dissected::Checksum::right &&
+        (packet.length != 0 || (packet.flags & kSyn) != 0))
+        flow.sums_right[from_initiator ? 1 : 0] = true;
     if (packet.length != 0 && (packet.flags & kUrg) != 0) {
         ++flow.urgent;
         return;
@@ -99,6 +102,7 @@ void Flows::add(const CapturedPacket& captured, const Dissected& packet) {
     kept.ack = packet.ack;
     kept.has_ack = (packet.flags & kAck) != 0;
     kept.truncated = packet.truncated();
+    kept.broken = packet.checksum == Dissected::Checksum::wrong;
     kept.payload.assign(packet.payload.begin(), packet.payload.end());
     flow.packets.push_back(std::move(kept));
 }

@@ -21,6 +21,7 @@ struct FlowPacket {
     std::uint32_t ack = 0;
     bool has_ack = false;
     bool truncated = false;  // `payload` is not all of it
+    bool broken = false;     // its checksum is wrong
     std::vector<std::uint8_t> payload;
 };
 
@@ -33,7 +34,10 @@ struct Flow {
     std::uint32_t first_sequence = 0;  // TCP: of the initiator's first byte
     std::uint64_t fragments = 0;       // skipped
     std::uint64_t urgent = 0;          // TCP payload that ends may read differently: skipped
-    bool whole = true;                 // no packet was left out because there were too many
+    // Of what each end has sent (0: responder), something had a right checksum: so those that are
+    // wrong were not merely left to its NIC.
+    bool sums_right[2] = {false, false};
+    bool whole = true;  // no packet was left out because there were too many
     std::vector<FlowPacket> packets;
 };
 

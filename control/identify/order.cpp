@@ -68,6 +68,10 @@ Order order_of(const Flow& flow) {
     Sorter sorter(flow, order);
     for (std::size_t i = 0; i < flow.packets.size(); ++i) {
         const auto& packet = flow.packets[i];
+        if (packet.broken && flow.sums_right[packet.from_initiator ? 1 : 0]) {
+            ++order.decoys;
+            continue;
+        }
         if (packet.truncated) order.truncated = true;
         if (flow.transport == policy::Transport::tcp) {
             sorter.take(i, packet.milliseconds);

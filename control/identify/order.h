@@ -3,6 +3,10 @@
 // In mode enforce the data plane forwards of an undecided TCP session the next segment in order and
 // drops those ahead of it, which their sender sends again. Nobody sends again what is in a capture:
 // a segment ahead of its turn is held back, and comes once the gap before it is filled.
+//
+// Nor does the data plane look at what its receiver will throw away for its checksum. A capture made
+// on the sending host has all of that host's checksums unfinished, so they count only where the same
+// end has right ones too.
 #pragma once
 
 #include <cstddef>
@@ -20,6 +24,7 @@ struct Order {
     std::vector<Step> steps;
     // The initiator's bytes, as far as they are there without a gap; those sent first count.
     std::vector<std::uint8_t> stream;
+    std::size_t decoys = 0;  // packets that their receiver throws away, for their checksum
     bool gap = false;        // something was held back until the end, or did not fit among what was
     bool truncated = false;  // what the capture has left out of a packet came before that
 };

@@ -51,6 +51,9 @@ std::vector<std::string> notes(const Flow& flow, const Order& order) {
     if (order.truncated) notes.emplace_back("truncated: the capture does not hold whole packets");
     if (order.gap && flow.has_start)
         notes.emplace_back("bytes are missing between the captured ones");
+    if (order.decoys != 0)
+        notes.push_back(count(order.decoys, "packet", "packets") +
+                        " with a wrong checksum, which no receiver takes, skipped");
     if (flow.fragments != 0)
         notes.push_back(count(flow.fragments, "first fragment", "first fragments") +
                         " of IP packets skipped");

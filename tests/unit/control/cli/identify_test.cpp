@@ -192,6 +192,40 @@ TEST_F(IdentifyTest, OtherBytesForTheSamePlace) {
     EXPECT_EQ(flow["reasons"]["sip-tls"], "bytes sent again were not the same as before");
 }
 
+// A decoy with a wrong checksum speaks for nobody, whichever comes first; but where all checksums of
+// an end are wrong they were left to its NIC.
+TEST_F(IdentifyTest, WrongChecksums) {
+    const auto hello = client_hello("edge.contoso.com");
+    const Bytes tunnel = {'S', 'S', 'H', '-', '2', '.', '0', '-', 'x', '\r', '\n'};
+    const auto seen = [&](const std::function<void(Talk&)>& speak) {
+        CaptureFile file;
+        Talk talk(file);
+        speak(talk);
+        return flows(file)[0];
+    };
+    const auto hidden = seen([&](Talk& talk) {
+        talk.open();
+        talk.client_broken(0, hello);
+        talk.client(kPush, 0, tunnel);
+    });
+    EXPECT_EQ(hidden["class"], "unknown");
+    EXPECT_EQ(hidden["notes"][0],
+              "1 packet with a wrong checksum, which no receiver takes, skipped");
+    EXPECT_EQ(seen([&](Talk& talk) {
+                  talk.open();
+                  talk.client_broken(0, tunnel);
+                  talk.client(kPush, 0, hello);
+              })["class"],
+              "https");
+    const auto on_host = seen([&](Talk& talk) {
+        talk.leave_sums_to_nic();
+        talk.open();
+        talk.client(kPush, 0, hello);
+    });
+    EXPECT_EQ(on_host["class"], "https");
+    EXPECT_TRUE(on_host["notes"].empty());
+}
+
 TEST_F(IdentifyTest, WhatHasNoClass) {
     const auto seen = [&](const std::function<void(Talk&)>& speak) {
         CaptureFile file;

@@ -70,6 +70,13 @@ class Talk {
         answer();
         client(kAck);
     }
+    // What a receiver throws away.
+    void client_broken(std::uint32_t offset, const Bytes& payload) {
+        break_next_ = true;
+        client(0x18, offset, payload);
+    }
+    // From now on, as captured on the client's host: its NIC was to fill the checksums in.
+    void leave_sums_to_nic() { left_to_nic_ = true; }
     void answer() { add(false, kSynAck, kServerStart - 1, kClientStart, {}, 65535); }
 
   private:
@@ -84,12 +91,17 @@ class Talk {
         tcp[12] = 0x50;
         tcp[13] = flags;
         append(tcp, payload);
-        file_.add(
-            make_ip(from_client ? kClient : kServer, from_client ? kServer : kClient, 6, tcp).bytes,
-            time_ += 1'000'000, kept);
+        auto packet =
+            make_ip(from_client ? kClient : kServer, from_client ? kServer : kClient, 6, tcp);
+        packet.finish();
+        if (break_next_ || (left_to_nic_ && from_client))
+            packet.bytes[packet.checksum_at()] ^= 0x55;
+        break_next_ = false;
+        file_.add(packet.bytes, time_ += 1'000'000, kept);
     }
     CaptureFile& file_;
     std::uint16_t port_;
+    bool break_next_ = false, left_to_nic_ = false;
     std::uint64_t time_ = 1'700'000'000'000'000'000;
 };
 
