@@ -113,6 +113,8 @@ std::optional<QuotedFlow> parse_icmp_error(const PacketView& packet, std::uint16
     flow.protocol = quote->protocol;
     flow.key.source = read_address(ip + fields.destination, packet.family);
     flow.key.destination = read_address(ip + fields.source, packet.family);
+    // As in any IPv6 header (parse): it would be taken for an IPv4 address.
+    if (flow.key.source.family() != packet.family) return std::nullopt;
     flow.key.interface = interface;
     switch (quote->protocol) {
         case kProtocolTcp:
