@@ -193,8 +193,8 @@ struct NodeRecord {
 
 // Of a service that the running policy holds to a protocol; survives reloads by `service`.
 struct SignatureRecord {
-    Text<48> service{};
-    Text<48> protocol{};    // its class, or the name of the operator's own patterns
+    Text<80> service{};
+    Text<80> protocol{};    // its class, or the name of the operator's own patterns
     std::uint8_t mode = 0;  // policy::ConformanceMode
     std::uint8_t reserved[7]{};
     std::uint64_t matched = 0;    // sessions whose protocol was recognised
@@ -218,7 +218,7 @@ struct DenyRecord {
     std::uint8_t reserved[3]{};
     std::uint8_t first_count = 0;                // of `first_bytes`
     std::array<std::uint8_t, 32> first_bytes{};  // what the initiator has sent first
-    Text<48> service{};
+    Text<80> service{};
 };
 
 static_assert(sizeof(Header) == 16);
