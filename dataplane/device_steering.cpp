@@ -79,7 +79,7 @@ std::vector<SteeringPlan> plan_steering(const RuntimePolicy& runtime,
         if (outside[i] < 0) plans[i].side = nic::Side::destination;
         std::vector<nic::Mac>& groups = plans[i].groups;
         std::ranges::sort(groups);
-        groups.erase(std::ranges::unique(groups).begin(), groups.end());
+        groups.erase(std::unique(groups.begin(), groups.end()), groups.end());
     }
     for (const policy::Service& service : policy.services) {
         if (service.nat != NatKind::full) continue;

@@ -191,11 +191,11 @@ void print_refused(const Recognition& recognition, std::ostream& out) {
     std::vector<std::pair<inspect::Violation, std::string>> reasons;
     for (const auto& [protocol, judgement] : recognition.classes) {
         if (!judgement.refused) continue;
-        const auto found = std::find_if(reasons.begin(), reasons.end(), [&](const auto& entry) {
-            return entry.first == *judgement.refused;
-        });
+        const inspect::Violation why = *judgement.refused;
+        const auto found = std::find_if(reasons.begin(), reasons.end(),
+                                        [why](const auto& entry) { return entry.first == why; });
         if (found == reasons.end())
-            reasons.emplace_back(*judgement.refused, policy::to_string(protocol));
+            reasons.emplace_back(why, policy::to_string(protocol));
         else
             found->second = joined(found->second, policy::to_string(protocol));
     }

@@ -6,6 +6,7 @@
 #include <rte_udp.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 
 namespace portcullis::perf {
@@ -37,10 +38,11 @@ void write_ipv4(std::uint8_t* to, const FlowKey& key, unsigned bytes) {
     header.fragment_offset = RTE_BE16(RTE_IPV4_HDR_DF_FLAG);
     header.time_to_live = 64;
     header.next_proto_id = key.protocol;
-    std::memcpy(&header.src_addr, key.source.bytes().data() + 12, 4);
-    std::memcpy(&header.dst_addr, key.destination.bytes().data() + 12, 4);
-    header.hdr_checksum = rte_ipv4_cksum(&header);
     std::memcpy(to, &header, sizeof header);
+    std::memcpy(to + offsetof(rte_ipv4_hdr, src_addr), key.source.bytes().data() + 12, 4);
+    std::memcpy(to + offsetof(rte_ipv4_hdr, dst_addr), key.destination.bytes().data() + 12, 4);
+    const std::uint16_t checksum = static_cast<std::uint16_t>(~rte_raw_cksum(to, sizeof header));
+    std::memcpy(to + offsetof(rte_ipv4_hdr, hdr_checksum), &checksum, sizeof checksum);
 }
 
 void write_ipv6(std::uint8_t* to, const FlowKey& key, unsigned bytes) {

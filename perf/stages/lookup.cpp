@@ -20,8 +20,10 @@ struct Held {
 
 void lookup(benchmark::State& state, Service service, bool hit) {
     const auto sessions = static_cast<std::uint32_t>(state.range(0));
-    auto& [scene, traffic] = kept<Held>(std::tuple(service.nat, service.family, sessions),
-                                        [&] { return std::make_unique<Held>(service, sessions); });
+    Held& held = kept<Held>(std::tuple(service.nat, service.family, sessions),
+                            [&] { return std::make_unique<Held>(service, sessions); });
+    Scene& scene = held.scene;
+    Rotation& traffic = held.traffic;
     std::uint32_t stranger = sessions;  // clients that have no session
     std::vector<dataplane::FlowKey> strangers(kBurstSize);
     Meter meter(state, "packet");

@@ -55,7 +55,7 @@ TEST_F(DenyLogTest, ASiteRuleGivesItsOwnReason) {
 TEST_F(DenyLogTest, ASessionOfAnotherProtocolIsLoggedWithItsFirstBytes) {
     auto record = deny("wrong-protocol");
     record.rule = 0;
-    record.service = test::text<48>("access-443");
+    record.service = test::text<80>("access-443");
     record.first_bytes = {'S', 'S', 'H', '-', '2', '.', '0', 0xff};
     record.first_count = 8;
     log_.take({record}, policy_);

@@ -179,8 +179,8 @@ TEST_F(MethodsTest, ListsAreShown) {
 TEST_F(MethodsTest, SignaturesShowWhatBecameOfSessions) {
     start_and_connect();
     peer::SignatureRecord access;
-    access.service = test::text<48>("access-443");
-    access.protocol = test::text<48>("sip-tls");
+    access.service = test::text<80>("access-443");
+    access.protocol = test::text<80>("sip-tls");
     access.mode = static_cast<std::uint8_t>(policy::ConformanceMode::enforce);
     access.matched = 40;
     access.refused = 2;

@@ -93,8 +93,8 @@ TEST_F(OnlineTest, SignaturesShowWhatSessionsTurnedOutToBe) {
     EXPECT_EQ(run({"signatures"}), cli::kOk);
     EXPECT_TRUE(said("nothing is held to a protocol")) << out_.str();
     peer::SignatureRecord access;
-    access.service = test::text<48>("access-443");
-    access.protocol = test::text<48>("sip-tls");
+    access.service = test::text<80>("access-443");
+    access.protocol = test::text<80>("sip-tls");
     access.mode = static_cast<std::uint8_t>(policy::ConformanceMode::enforce);
     access.matched = 1040;
     access.refused = 2;
