@@ -168,7 +168,7 @@ void start(Burst& burst, unsigned i, std::uint32_t rule_index, bool after_restar
     burst.missed &= ~(std::uint64_t{1} << i);
     if (started.session->undecided() && started.session->generation == policy.generation()) {
         if (started.is_new) enter_inspection(*started.session, context);
-        inspect_later(burst, i, sent_by(burst.hit[i]));
+        inspect_later(burst, i, sent_by(burst.hit[i]), context);
     }
     context.hits->hit(context.worker, rule_index);
     context.counters->sessions_started.add();

@@ -6,7 +6,7 @@
 // sides, and TCP passes only what comes in order meanwhile.
 //
 // Exits here (enforce only):
-//   drop  not_conformant   another protocol, or a packet of a session that was ended for it
+//   drop  not_conformant   another protocol, sequence numbers at odds with what was looked at, or a packet of a session that was ended for it
 //         bad_l4_checksum  its receiver would throw it away: it must not speak for the session
 //         inspection_hold  TCP that is to come again: out of order, or in a form that its receiver
 //                          may read differently from us
@@ -76,7 +76,10 @@ TcpSide& sender_of(const SessionHit& hit) {
 // segments are judged, and resets made, by what the receiver has got.
 void take_back(const Burst& burst, unsigned i, const TcpSegment& segment) {
     TcpSide& sender = sender_of(burst.hit[i]);
-    const std::uint32_t sent = segment.has(kTcpSyn) ? segment.sequence + 1 : burst.sent_before[i];
+    std::uint32_t sent = burst.sent_before[i];
+    // What a SYN opened has no payload here (inspect_later), and another changes nothing.
+    if (segment.is_syn()) return;
+    if (segment.has(kTcpSyn) && sender.end != sent) sent = segment.sequence + 1;
     if (tcp_before(sent, sender.end)) sender.end = sent;
 }
 
@@ -98,13 +101,26 @@ bool is_ambiguous(const TcpSegment& segment) {
     return segment.has(kTcpSyn) || segment.has(kTcpUrg);
 }
 
-// What its receiver throws away is a decoy: judged, it would speak for a session in which the
-// receiver then hears something else. The device's word is taken, also that whoever sent has not
-// left the host yet (checksum not filled in).
-bool is_intact(const rte_mbuf& mbuf, const PacketView& view) {
-    const std::uint64_t word = mbuf.ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
-    return word == RTE_MBUF_F_RX_L4_CKSUM_GOOD || word == RTE_MBUF_F_RX_L4_CKSUM_NONE ||
-           transport_checksum_is_right(view);
+// Does the responder have something of the initiator, before its first byte, that nobody has looked
+// at? Where the session is watched it may: bytes that were in a SYN. Its FIN is nothing, but then
+// there must be no bytes any more: the responder would not read them at the place where we do.
+bool is_out_of_step(const Session& session, const TcpSegment& segment, bool initiator) {
+    const TcpSide& side = session.protocol.tcp[0];
+    const std::uint32_t unseen = side.acked - session.inspection;
+    const bool its_fin = unseen == 1 && (side.flags & kTcpSideFin) != 0;
+    return unseen != 0 && (!its_fin || (initiator && segment.payload != 0));
+}
+
+// The session ends, in a way that the inspector has not seen.
+void refuse(Burst& burst, unsigned i, const TcpSegment& segment, inspect::Violation why,
+            Context& context) {
+    inspect::Outcome outcome;
+    outcome.forward = false;
+    outcome.done = outcome.reported = true;
+    outcome.why = why;
+    follow(outcome, inspect::kNoInspection, *burst.hit[i].session, context);
+    take_back(burst, i, segment);
+    drop_session(burst, i, context);
 }
 
 void inspect_segment(Burst& burst, unsigned i, const inspect::Protocol& protocol,
@@ -121,14 +137,17 @@ void inspect_segment(Burst& burst, unsigned i, const inspect::Protocol& protocol
     }
     const bool initiator = hit.direction == Direction::initiator;
     const bool unheard = (session.aside & kAsideUnheard) != 0;
+    if (unheard && is_out_of_step(session, segment, initiator)) {
+        if (protocol.enforces())
+            return refuse(burst, i, segment, inspect::Violation::bad_sequence, context);
+        leave_inspection(session, context);
+        return pass(hit, segment);
+    }
     // The data of a RST is no part of the stream. Acknowledgements matter once there is a record.
     if (segment.has(kTcpRst) || (segment.payload == 0 && (initiator || unheard)))
         return pass(hit, segment);
     if (initiator && is_ambiguous(segment))
         return protocol.enforces() ? hold(burst, i, segment) : pass(hit, segment);
-    // Passed in mode watch: the responder has taken bytes that were in a SYN.
-    if (initiator && unheard && session.protocol.tcp[0].acked != session.inspection)
-        return leave_inspection(session, context);
 
     const PacketView& view = burst.view[i];
     inspect::Segment seen;
@@ -190,6 +209,29 @@ void inspect_one(Burst& burst, unsigned i, Context& context) {
 }
 
 }  // namespace
+
+bool is_intact(const rte_mbuf& mbuf, const PacketView& view) {
+    const std::uint64_t word = mbuf.ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+    return word == RTE_MBUF_F_RX_L4_CKSUM_GOOD || word == RTE_MBUF_F_RX_L4_CKSUM_NONE ||
+           transport_checksum_is_right(view);
+}
+
+bool is_delivered(const rte_mbuf& mbuf, const PacketView& view) {
+    const std::uint8_t ttl = view.l3[view.family == Family::ipv4 ? 8 : 7];
+    return ttl > 1 && is_intact(mbuf, view);
+}
+
+bool is_enforced(const Session& session, const Context& context) {
+    const inspect::Protocol* protocol =
+        context.protocols->find(context.policy->rule(session.rule).conformance);
+    return protocol != nullptr && protocol->enforces();
+}
+
+void forget_syn_payload(Session& session, const Context& context) {
+    if (!is_enforced(session, context)) return;
+    TcpSide& initiator = session.protocol.tcp[0];
+    initiator.end = initiator.max_end = session.inspection;
+}
 
 void enter_inspection(const Session& session, Context& context) {
     counts_of(session, context).undecided.add();

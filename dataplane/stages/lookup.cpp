@@ -5,8 +5,9 @@
 //
 // Exits here:
 //   drop  icmp_no_session (an ICMP error about no segment under way), spoofed_source, own_source,
-//         bogon_source (of an ICMP error), policy_changed, binding_gone, and what Sessions::track()
-//         refuses: tcp_out_of_window, tcp_closed, bad_tcp_flags, ...
+//         bogon_source (of an ICMP error), policy_changed, binding_gone, bad_l4_checksum (a RST that
+//         would end a session before its protocol is known), and what Sessions::track() refuses:
+//         tcp_out_of_window, tcp_closed, bad_tcp_flags, ...
 #include <optional>
 
 #include "dataplane/nat/icmp_error.h"
@@ -33,8 +34,24 @@ bool is_current(Session& session, Burst& burst, unsigned i, Context& context) {
     return !refused;
 }
 
+// A RST ends the session here, and what comes of the connection later, after a restart, would be
+// picked up without a look at it. So while the session is undecided, the other end must hear it too.
+// What will not arrive changes nothing; translate answers what dies here.
+bool is_lost_reset(Burst& burst, unsigned i, Context& context) {
+    const PacketView& view = burst.view[i];
+    const Session& session = *burst.hit[i].session;
+    if (!session.undecided() ||
+        session.key[0].protocol != static_cast<std::uint8_t>(policy::Transport::tcp))
+        return false;
+    if ((tcp_flags(view.l4()) & kRst) == 0 || is_delivered(*burst.mbuf[i], view)) return false;
+    if (!is_intact(*burst.mbuf[i], view) && is_enforced(session, context))
+        burst.drop(i, DropReason::bad_l4_checksum);
+    return true;
+}
+
 // Not in line: the registers that it wants are those of the bulk of packets.
 [[gnu::noinline]] void follow_flow(Burst& burst, unsigned i, Context& context) {
+    if (is_lost_reset(burst, i, context)) return;
     const std::uint32_t sent_before = sent_by(burst.hit[i]);
     const TrackResult tracked = context.sessions->track(burst.hit[i], burst.view[i], context.now);
     switch (tracked.track) {
@@ -43,7 +60,7 @@ bool is_current(Session& session, Burst& burst, unsigned i, Context& context) {
             // yet.
             if (!is_current(*tracked.session, burst, i, context)) return;
             burst.hit[i] = {tracked.session, tracked.direction};
-            if (tracked.session->undecided()) inspect_later(burst, i, sent_before);
+            if (tracked.session->undecided()) inspect_later(burst, i, sent_before, context);
             return;
         case Track::drop:
             return burst.drop(i, tracked.reason);

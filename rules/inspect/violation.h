@@ -18,6 +18,7 @@ namespace portcullis::inspect {
     X(too_long,            "too-long",            "undecided after as many bytes as are kept")        \
     X(too_slow,            "too-slow",            "undecided for more than 10 s")                    \
     X(too_many_segments,   "too-many-segments",   "undecided after too many segments")               \
+    X(bad_sequence,        "bad-sequence",        "the server has bytes that were not looked at, or the client sent after its FIN") \
     X(no_continuity,       "no-continuity",       "neither a STUN check nor an RTP stream that goes on") \
     X(source_quota,        "source-quota",        "too many undecided sessions of this source")      \
     X(no_room,             "no-room",             "no buffer was free to look at the session")
