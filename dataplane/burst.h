@@ -51,7 +51,7 @@ struct Burst {
     std::array<DropReason, kBurstSize> reason;    // dropped
     std::array<std::uint16_t, kBurstSize> owner;  // handed over: worker
     // lookup, admit, for inspect
-    std::uint64_t undecided = 0;  // bit i: its session is not judged yet
+    std::uint64_t undecided = 0;  // bit i: its session is not judged yet, or was refused
     // Of those, TCP: the highest sequence number that its sender had sent before this packet.
     std::array<std::uint32_t, kBurstSize> sent_before;
 

@@ -48,6 +48,9 @@ constexpr bool is_unanswered(SessionState s) {
 inline constexpr std::uint8_t kAsideTwin = 1;       // UDP: `link` is its twin on the other path
 inline constexpr std::uint8_t kAsideUndecided = 2;  // its first bytes are still being looked at
 inline constexpr std::uint8_t kAsideUnheard = 4;    // undecided TCP: there have been none yet
+inline constexpr std::uint8_t kAsideRefused = 8;    // UDP of another protocol: nothing of it passes
+// Undecided UDP: its initiator has said the right thing, which the responder need not have heard.
+inline constexpr std::uint8_t kAsideRecognised = 16;
 
 inline constexpr std::uint32_t kNoSession = 0xffffffff;
 inline constexpr std::uint32_t kNoNeighbour = 0xffffffff;
@@ -114,11 +117,17 @@ struct alignas(64) Session {
     // the record among the embryonic ones. Free: index of the next free session.
     std::uint32_t link = kNoSession;
     // While undecided. kAsideUnheard: sequence number of the initiator's first byte; else the
-    // inspector's record (inspect::Inspection).
+    // inspector's record (inspect::Inspection). kAsideRefused: since when, low 32 bits of Millis.
     std::uint32_t inspection = 0;
 
     bool has_twin() const { return (aside & kAsideTwin) != 0; }
     bool undecided() const { return (aside & kAsideUndecided) != 0; }
+    bool refused() const { return (aside & kAsideRefused) != 0; }
+    bool concerns_inspect() const { return (aside & (kAsideUndecided | kAsideRefused)) != 0; }
+    void refuse(Millis now) {
+        aside |= kAsideRefused;
+        inspection = static_cast<std::uint32_t>(now);
+    }
     void clear_aside(std::uint8_t flags) { aside = static_cast<std::uint8_t>(aside & ~flags); }
     std::uint64_t bytes(unsigned direction) const {
         return std::uint64_t{bytes_high[direction]} << 32 | bytes_low[direction];

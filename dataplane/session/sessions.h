@@ -50,6 +50,10 @@ struct SessionLimits {
 inline constexpr std::uint32_t kOneWaySeconds =
     30;  // idle time of what was never answered, at most
 
+// What a refused UDP session lasts, as long as the inspector takes to give up an undecided one. Were
+// it forgotten at once, its next datagram would be the first of another session.
+inline constexpr std::uint32_t kRefusedMillis = 10'000;
+
 // What admit decided about a first packet.
 struct SessionPlan {
     FlowKey initiator;  // as the first packet arrived
@@ -298,7 +302,9 @@ inline std::uint32_t Sessions::idle_limit(const Session& session) const {
 }
 
 inline bool Sessions::expired(const Session& session, Millis now) const {
-    return session.seen_ago(now) >= idle_limit(session);
+    if (session.seen_ago(now) >= idle_limit(session)) return true;
+    return session.refused() &&
+           static_cast<std::uint32_t>(now) - session.inspection >= kRefusedMillis;
 }
 
 inline bool Sessions::track_established(const SessionHit& hit, const PacketView& packet,

@@ -166,7 +166,7 @@ void start(Burst& burst, unsigned i, std::uint32_t rule_index, bool after_restar
     if (started.session == nullptr) return burst.drop(i, started.reason);
     burst.hit[i] = {started.session, started.direction};
     burst.missed &= ~(std::uint64_t{1} << i);
-    if (started.session->undecided() && started.session->generation == policy.generation()) {
+    if (started.session->concerns_inspect() && started.session->generation == policy.generation()) {
         if (started.is_new) enter_inspection(*started.session, context);
         inspect_later(burst, i, sent_by(burst.hit[i]), context);
     }

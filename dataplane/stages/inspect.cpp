@@ -5,8 +5,15 @@
 // protocol is logged and judged. In mode enforce such a session is ended, TCP with a reset to both
 // sides, and TCP passes only what comes in order meanwhile.
 //
+// UDP has no acknowledgement that says what the responder has got. So in mode enforce a datagram
+// that matches passes, but its session leaves inspection only with the responder's next datagram;
+// until then each of the initiator's is judged. A session that was refused stays in the table, and
+// nothing of it passes, until its time is over (Sessions::expired): else its next datagram would be
+// the first of another session, with all the patience that media needs.
+//
 // Exits here (enforce only):
-//   drop  not_conformant   another protocol, sequence numbers at odds with what was looked at, or a packet of a session that was ended for it
+//   drop  not_conformant   another protocol, sequence numbers at odds with what was looked at, or a
+//                          packet of a session that was ended or refused for it
 //         bad_l4_checksum  its receiver would throw it away: it must not speak for the session
 //         inspection_hold  TCP that is to come again: out of order, or in a form that its receiver
 //                          may read differently from us
@@ -17,6 +24,7 @@
 
 #include "dataplane/nat/transport_checksum.h"
 #include "dataplane/session/tcp.h"
+#include "dataplane/stages/wire.h"
 
 namespace portcullis::dataplane {
 
@@ -174,6 +182,7 @@ void inspect_datagram(Burst& burst, unsigned i, const inspect::Protocol& protoco
     Session& session = *hit.session;
     if (!session.undecided()) return;  // judged earlier in this burst
     const PacketView& view = burst.view[i];
+    if (dies_here(view)) return;  // translate drops it: it must not speak for the session
     const std::span<const std::uint8_t> payload(view.l4() + kUdpHeader,
                                                 view.l4_bytes() - kUdpHeader);
     if (payload.empty()) return;
@@ -181,16 +190,26 @@ void inspect_datagram(Burst& burst, unsigned i, const inspect::Protocol& protoco
         if (protocol.enforces()) burst.drop(i, DropReason::bad_l4_checksum);
         return;
     }
+    const bool initiator = hit.direction == Direction::initiator;
+    const bool recognised = (session.aside & kAsideRecognised) != 0;
+    if (recognised && (!initiator || !protocol.enforces()))
+        return leave_inspection(session, context);
     inspect::Inspection record = session.inspection;
     const inspect::Outcome outcome =
-        hit.direction == Direction::initiator
+        initiator
             ? context.inspector->initiator_datagram(record, protocol, *context.scratch, payload,
                                                     session.key[0].source, context.now)
             : context.inspector->responder_datagram(record, protocol, *context.scratch, payload,
                                                     context.now);
+    if (outcome.matched && initiator && protocol.enforces()) {
+        if (!recognised) counts_of(session, context).matched.add();
+        session.aside |= kAsideRecognised;
+        session.inspection = record;
+        return;
+    }
     if (follow(outcome, record, session, context)) return;
-    if (outcome.done) return drop_session(burst, i, context);
-    burst.drop(i, DropReason::inspection_hold);
+    session.refuse(context.now);
+    burst.drop(i, DropReason::not_conformant);
 }
 
 void inspect_one(Burst& burst, unsigned i, Context& context) {
@@ -199,6 +218,10 @@ void inspect_one(Burst& burst, unsigned i, Context& context) {
         context.protocols->find(context.policy->rule(session.rule).conformance);
     // Ended by an earlier packet of this burst: for what it said, or to make room for another.
     if (session.state == SessionState::free) {
+        if (protocol != nullptr && protocol->enforces()) burst.drop(i, DropReason::not_conformant);
+        return;
+    }
+    if (session.refused()) {
         if (protocol != nullptr && protocol->enforces()) burst.drop(i, DropReason::not_conformant);
         return;
     }
@@ -243,7 +266,7 @@ void leave_inspection(Session& session, Context& context) {
         inspect::Inspection record = session.inspection;
         context.inspector->close(record);
     }
-    session.clear_aside(kAsideUndecided | kAsideUnheard);
+    session.clear_aside(kAsideUndecided | kAsideUnheard | kAsideRecognised);
     // One that this policy has not taken over yet was counted by the policy before.
     if (context.policy != nullptr && session.generation == context.policy->generation())
         counts_of(session, context).undecided.take();

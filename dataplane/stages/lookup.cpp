@@ -60,7 +60,7 @@ bool is_lost_reset(Burst& burst, unsigned i, Context& context) {
             // yet.
             if (!is_current(*tracked.session, burst, i, context)) return;
             burst.hit[i] = {tracked.session, tracked.direction};
-            if (tracked.session->undecided()) inspect_later(burst, i, sent_before, context);
+            if (tracked.session->concerns_inspect()) inspect_later(burst, i, sent_before, context);
             return;
         case Track::drop:
             return burst.drop(i, tracked.reason);

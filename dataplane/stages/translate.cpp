@@ -10,6 +10,7 @@
 #include "dataplane/nat/icmp_error.h"
 #include "dataplane/nat/rewrite.h"
 #include "dataplane/stages/context.h"
+#include "dataplane/stages/wire.h"
 
 namespace portcullis::dataplane {
 
@@ -29,12 +30,6 @@ void refuse(Burst& burst, unsigned i, DropReason reason, IcmpError error, std::u
     if (const auto from = speaker(*context.policy, burst.ingress[i], view.family))
         context.answers->icmp_error(view, error, mtu, *from);
     burst.drop(i, reason);
-}
-
-constexpr unsigned kIpv4Ttl = 8, kIpv6HopLimit = 7;
-
-std::uint8_t ttl_of(const PacketView& view) {
-    return view.l3[view.family == Family::ipv4 ? kIpv4Ttl : kIpv6HopLimit];
 }
 
 bool has_ports(const PacketView& view) {
@@ -68,7 +63,7 @@ void translate_one(Burst& burst, unsigned i, Context& context) {
     const std::uint16_t mtu = context.policy->egress(egress).mtu;
     if (burst.view[i].l3_bytes > mtu) [[unlikely]]
         return refuse(burst, i, DropReason::too_big, IcmpError::too_big, mtu, context);
-    if (ttl_of(burst.view[i]) <= 1) [[unlikely]]
+    if (dies_here(burst.view[i])) [[unlikely]]
         return refuse(burst, i, DropReason::ttl_expired, IcmpError::time_exceeded, 0, context);
 
     burst.egress[i] = egress;

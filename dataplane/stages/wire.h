@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "dataplane/packet.h"
 #include "rules/policy/address.h"
 
 namespace portcullis::dataplane {
@@ -30,6 +31,12 @@ inline policy::IpAddress load_v6(const std::uint8_t* at) {
     std::array<std::uint8_t, 16> bytes;
     std::memcpy(bytes.data(), at, 16);
     return policy::IpAddress::from_bytes(bytes);
+}
+
+// Nobody forwards a packet whose TTL or hop limit would reach 0.
+inline bool dies_here(const PacketView& view) {
+    constexpr unsigned kIpv4Ttl = 8, kIpv6HopLimit = 7;
+    return view.l3[view.family == Family::ipv4 ? kIpv4Ttl : kIpv6HopLimit] <= 1;
 }
 
 // TCP flags, byte 13 of the header.

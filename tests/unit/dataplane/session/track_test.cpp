@@ -603,6 +603,35 @@ TEST(Undecided, WhateverEndsASessionItIsTold) {
     EXPECT_EQ(world.sessions->size(), 0U);
 }
 
+TEST(Undecided, ARefusedSessionStaysForItsTime) {
+    World world;
+    SessionPlan plan = world.av_plan(kVip, 17, 3478);
+    const Bytes payload = {1};
+    const auto send = [&](const SessionPlan* with) {
+        return world.send(make_udp(kClient, kVip, kPort, 3478, payload), kInternet, with);
+    };
+    Session* session = send(&plan).session;
+    ASSERT_NE(session, nullptr);
+    session->refuse(world.now);
+    for (unsigned i = 0; i < 10; ++i) {
+        EXPECT_EQ(send(nullptr).session, session);
+        TestPacket packet = make_udp(kClient, kVip, kPort, 3478, payload);
+        EXPECT_FALSE(world.sessions->track_established({session, Direction::initiator},
+                                                       packet.view(), world.now));
+        world.now += kRefusedMillis / 10 - 1;
+        world.sessions->sweep(2 * world.sessions->slots(), 0, world.now, [](Session&) {});
+        ASSERT_TRUE(session->refused());
+    }
+    world.now += 10;
+    const Session* next = send(&plan).session;
+    ASSERT_NE(next, nullptr);
+    EXPECT_FALSE(next->refused()) << "another one";
+    world.sessions->at(world.sessions->index_of(*next)).refuse(world.now);
+    world.now += kRefusedMillis;
+    world.sessions->sweep(2 * world.sessions->slots(), 0, world.now, [](Session&) {});
+    EXPECT_EQ(world.sessions->size(), 0U);
+}
+
 TEST(Undecided, WhatIsPickedUpIsNotLookedAt) {
     World world;
     SessionPlan plan = world.av_plan(kNode, 6, 443);
