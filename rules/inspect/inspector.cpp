@@ -74,10 +74,7 @@ Outcome Inspector::State::gone(Inspection& handle, const Protocol& protocol) {
 
 Outcome Inspector::State::refused(Inspection& handle, const Protocol& protocol,
                                   Records::Refusal refusal, Bytes first) {
-    return violation(
-        handle, nullptr, protocol,
-        refusal == Records::Refusal::source_quota ? Violation::source_quota : Violation::no_room,
-        first);
+    return violation(handle, nullptr, protocol, why_of(refusal), first);
 }
 
 }  // namespace portcullis::inspect

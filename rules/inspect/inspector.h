@@ -15,7 +15,8 @@
 // ends the inspection. UDP is judged by datagrams.
 //
 // Records expire by themselves: one that is older than Limits::deadline is given to whoever asks
-// next, and its session then finds its record gone (too_slow). So ending a session need not tell the
+// next, and its session then finds its record gone (too_slow). So does one whose larger buffer was
+// given to somebody else: where none is free the oldest that is not recognised yet makes room. So ending a session need not tell the
 // inspector, though close() gives the record back at once. A session that waits for its ACK only is
 // never too slow while it has its record, and never at all where it is watched.
 //
@@ -46,8 +47,10 @@ inline constexpr Inspection kNoInspection = 0xffffffff;
 struct Limits {
     std::uint32_t records =
         16384;  // undecided sessions that have sent something; up to 128 bytes of each
-    std::uint32_t medium = 512;     // of them with up to 4 KiB
-    std::uint32_t large = 64;       // with up to 16 KiB
+    std::uint32_t medium = 2048;  // of them with up to 4 KiB
+    std::uint32_t large = 64;     // with up to 16 KiB
+    // Of these, not recognised, of one source, once fewer than half are free.
+    std::uint32_t buffers_per_source = 4;
     std::uint32_t per_source = 64;  // undecided sessions that have sent something, of one source
     Millis deadline = 10'000;
     // Segments that may bring nothing new (sent again, out of order, empty) while undecided.

@@ -8,6 +8,10 @@
 
 namespace portcullis::inspect {
 
+constexpr Violation why_of(Records::Refusal refusal) {
+    return refusal == Records::Refusal::source_quota ? Violation::source_quota : Violation::no_room;
+}
+
 struct Inspector::State {
     Limits limits;
     std::unique_ptr<Records> records;

@@ -132,6 +132,7 @@ void Records::close(Record& record) {
 }
 
 void Records::match(Record& record, Millis now) {
+    if (record.holder) leave_holders(record);
     unlink(record);
     append(record, Record::List::matched);
     record.since = now;
@@ -152,27 +153,96 @@ std::uint8_t* Records::bytes(Record& record) {
 
 void Records::release_buffer(Record& record) {
     if (record.tier == Record::Tier::small) return;
+    if (record.holder) leave_holders(record);
     Buffers& buffers = buffers_of(record.tier);
     buffers.unused[buffers.free++] = record.buffer;
     record.tier = Record::Tier::small;
 }
 
-bool Records::grow(Record& record, std::uint32_t size, std::uint32_t used, Millis now) {
-    Record::Tier tier = tier_for(size);
-    if (tier <= record.tier) return true;
-    if (buffers_of(tier).free == 0) {
-        // The record that asks is not expired itself: its session was asked first.
-        give_up_expired(now, kInNeed, true);
-        if (buffers_of(tier).free == 0 && tier == Record::Tier::medium) tier = Record::Tier::large;
-        if (buffers_of(tier).free == 0) return false;
+void Records::join_holders(Record& record) {
+    List& to = holders_of(record.tier);
+    const std::uint32_t index = index_of(record);
+    record.holder = true;
+    record.older_holder = to.newest;
+    record.newer_holder = kNone;
+    (to.newest == kNone ? to.oldest : records_[to.newest].newer_holder) = index;
+    to.newest = index;
+    if (record.counted) sources_.add(record.places, SourceCounts::Of::buffers);
+}
+
+void Records::leave_holders(Record& record) {
+    List& from = holders_of(record.tier);
+    record.holder = false;
+    (record.older_holder == kNone ? from.oldest : records_[record.older_holder].newer_holder) =
+        record.newer_holder;
+    (record.newer_holder == kNone ? from.newest : records_[record.newer_holder].older_holder) =
+        record.older_holder;
+    if (record.counted) sources_.remove(record.places, SourceCounts::Of::buffers);
+}
+
+// Among the oldest of all: looking further would take too long.
+Record* Records::oldest_holder_of(const SourceCounts::Places& places) {
+    Record* oldest = nullptr;
+    for (const List& holders : holders_) {
+        std::uint32_t index = holders.oldest;
+        for (unsigned i = 0; i < kInNeed && index != kNone; ++i) {
+            Record& record = records_[index];
+            index = record.newer_holder;
+            if (!record.counted || record.places != places) continue;
+            if (oldest == nullptr || record.since < oldest->since) oldest = &record;
+            break;
+        }
     }
+    return oldest;
+}
+
+// While there is plenty nobody is asked: many clients may share an address.
+bool Records::within_quota(const Record& record, Record::Tier tier) {
+    const Buffers& buffers = buffers_of(tier);
+    if (!record.counted || buffers.free > buffers.count / 2 ||
+        sources_.count(record.places, SourceCounts::Of::buffers) < limits_.buffers_per_source)
+        return true;
+    Record* own = oldest_holder_of(record.places);
+    if (own == nullptr) return false;
+    close(*own);
+    return true;
+}
+
+// A free buffer of `tier`, or of a larger one.
+bool Records::find_buffer(Record::Tier& tier, Millis now) {
+    if (buffers_of(tier).free != 0) return true;
+    // The record that asks is not expired itself: its session was asked first.
+    give_up_expired(now, kInNeed, true);
+    for (const auto larger : {tier, Record::Tier::large}) {
+        if (buffers_of(larger).free == 0) continue;
+        tier = larger;
+        return true;
+    }
+    // It holds no buffer of these tiers either.
+    for (const auto larger : {tier, Record::Tier::large}) {
+        if (holders_of(larger).oldest == kNone) continue;
+        close(records_[holders_of(larger).oldest]);
+        tier = larger;
+        return true;
+    }
+    return false;
+}
+
+Records::Refusal Records::grow(Record& record, std::uint32_t size, std::uint32_t used,
+                               bool recognised, Millis now) {
+    Record::Tier tier = tier_for(size);
+    if (tier <= record.tier) return Refusal::none;
+    if (!recognised && record.tier == Record::Tier::small && !within_quota(record, tier))
+        return Refusal::source_quota;
+    if (!find_buffer(tier, now)) return Refusal::no_room;
     Buffers& buffers = buffers_of(tier);
     const std::uint32_t buffer = buffers.unused[--buffers.free];
     std::memcpy(buffers.memory.get() + std::size_t{buffers.size} * buffer, bytes(record), used);
     release_buffer(record);
     record.tier = tier;
     record.buffer = buffer;
-    return true;
+    if (!recognised) join_holders(record);
+    return Refusal::none;
 }
 
 void Records::shrink(Record& record, std::uint32_t used) {

@@ -51,6 +51,10 @@ struct Record {
     bool counted = false;  // in its source's quota
     Tier tier = Tier::small;
     std::uint32_t buffer = 0;  // of its tier
+    // Not recognised yet, with a buffer of a tier: who has held one for longer, and for less long.
+    bool holder = false;
+    std::uint32_t older_holder = 0;
+    std::uint32_t newer_holder = 0;
     std::uint32_t generation = 0;
     std::uint32_t older = 0;
     std::uint32_t newer = 0;
@@ -81,8 +85,10 @@ class Records {
 
     std::uint8_t* bytes(Record& record);
     Bytes known(Record& record) { return {bytes(record), record.session.length}; }
-    // Makes room for `size` bytes, of which the first `used` are kept. False: no such buffer is free.
-    bool grow(Record& record, std::uint32_t size, std::uint32_t used, Millis now);
+    // Makes room for `size` bytes, of which the first `used` are kept; where there is none, another
+    // record that is not recognised yet is given up. `recognised`: this one is about to be.
+    Refusal grow(Record& record, std::uint32_t size, std::uint32_t used, bool recognised,
+                 Millis now);
     void shrink(Record& record, std::uint32_t used);  // gives back what `used` bytes do not need
 
     std::uint32_t used() const { return used_; }
@@ -118,6 +124,12 @@ class Records {
     void give_up_expired(Millis now, unsigned at_most, bool matched_too);
     Buffers& buffers_of(Record::Tier tier) { return buffers_[static_cast<unsigned>(tier) - 1]; }
     void release_buffer(Record& record);
+    List& holders_of(Record::Tier tier) { return holders_[static_cast<unsigned>(tier) - 1]; }
+    void join_holders(Record& record);
+    void leave_holders(Record& record);
+    Record* oldest_holder_of(const SourceCounts::Places& places);
+    bool within_quota(const Record& record, Record::Tier tier);
+    bool find_buffer(Record::Tier& tier, Millis now);
 
     Limits limits_;
     std::unique_ptr<Record[]> records_;
@@ -125,6 +137,7 @@ class Records {
     std::uint32_t used_ = 0;
     std::array<List, 3> lists_;
     std::array<Buffers, 2> buffers_;
+    std::array<List, 2> holders_;
     SourceCounts sources_;
 };
 

@@ -24,9 +24,11 @@ bool SourceCounts::create(std::uint32_t sources) {
     std::random_device random;
     for (auto& row : keys_)
         for (std::uint64_t& key : row) key = std::uint64_t{random()} << 32 | random();
-    for (auto& row : counters_) {
-        row.reset(new (std::nothrow) std::uint32_t[size]());
-        if (row == nullptr) return false;
+    for (Rows& rows : counters_) {
+        for (auto& row : rows) {
+            row.reset(new (std::nothrow) std::uint32_t[size]());
+            if (row == nullptr) return false;
+        }
     }
     return true;
 }
@@ -43,16 +45,17 @@ SourceCounts::Places SourceCounts::places_of(const policy::IpAddress& source) co
     return places;
 }
 
-std::uint32_t SourceCounts::count(const Places& places) const {
-    return std::min(counters_[0][places[0]], counters_[1][places[1]]);
+std::uint32_t SourceCounts::count(const Places& places, Of what) const {
+    const Rows& rows = rows_of(what);
+    return std::min(rows[0][places[0]], rows[1][places[1]]);
 }
 
-void SourceCounts::add(const Places& places) {
-    for (unsigned row = 0; row < 2; ++row) ++counters_[row][places[row]];
+void SourceCounts::add(const Places& places, Of what) {
+    for (unsigned row = 0; row < 2; ++row) ++rows_of(what)[row][places[row]];
 }
 
-void SourceCounts::remove(const Places& places) {
-    for (unsigned row = 0; row < 2; ++row) --counters_[row][places[row]];
+void SourceCounts::remove(const Places& places, Of what) {
+    for (unsigned row = 0; row < 2; ++row) --rows_of(what)[row][places[row]];
 }
 
 }  // namespace portcullis::inspect

@@ -77,10 +77,12 @@ Outcome Inspector::State::first_segment(Inspection& handle, const Protocol& prot
     auto refusal = Records::Refusal::none;
     Record* record = records->open(&source, now, refusal);
     const auto size = match ? judgement.bytes : static_cast<std::uint32_t>(kept.size());
-    if (record != nullptr && !records->grow(*record, size, 0, now)) {
-        records->close(*record);
-        record = nullptr;
-        refusal = Records::Refusal::no_room;
+    if (record != nullptr) {
+        refusal = records->grow(*record, size, 0, match, now);
+        if (refusal != Records::Refusal::none) {
+            records->close(*record);
+            record = nullptr;
+        }
     }
     if (record == nullptr) {
         // Watching needs no record to know this one.
@@ -117,8 +119,9 @@ Outcome Inspector::State::next_segment(Inspection& handle, Record& record, const
 
     const Bytes kept = payload.first(std::min<std::size_t>(payload.size(), kLargeBuffer - offset));
     const std::uint32_t kept_end = offset + static_cast<std::uint32_t>(kept.size());
-    if (!records->grow(record, kept_end, extent(session), now))
-        return violation(handle, &record, protocol, Violation::no_room, records->known(record));
+    const auto refusal = records->grow(record, kept_end, extent(session), false, now);
+    if (refusal != Records::Refusal::none)
+        return violation(handle, &record, protocol, why_of(refusal), records->known(record));
     if (!hold(session, records->bytes(record), offset, kept))
         return end(handle, &record, false);  // watched, with more gaps than can be followed
     session.passed = std::max(session.passed, end_offset);

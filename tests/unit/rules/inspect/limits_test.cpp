@@ -127,14 +127,83 @@ TEST(Limits, NoBufferIsFree) {
         for (Conversation& talk : held) EXPECT_FALSE(talk.client(0, Bytes(hello).first(600)).done);
         Conversation late(rig);
         EXPECT_FALSE(late.client(0, Bytes(hello).first(100)).done);
-        const Outcome outcome = late.client(100, Bytes(hello).subspan(100, 500));
+        EXPECT_FALSE(late.client(100, Bytes(hello).subspan(100, 500)).done);
+        // The oldest has made room for it.
+        const Outcome outcome = held[0].client(600, Bytes(hello).subspan(600));
         EXPECT_TRUE(outcome.done);
-        EXPECT_EQ(outcome.why, Violation::no_room);
+        EXPECT_TRUE(outcome.reported);
         EXPECT_EQ(outcome.forward, mode == kWatch);
-        EXPECT_TRUE(held[0].client(600, Bytes(hello).subspan(600)).matched);
-        EXPECT_TRUE(held[0].server(static_cast<std::uint32_t>(hello.size())).done);
+        // Who is recognised keeps his.
+        for (Conversation* talk : {&held[1], &held[2], &late})
+            EXPECT_TRUE(talk->client(600, Bytes(hello).subspan(600)).matched);
+        Conversation refused(rig);
+        const Outcome none = refused.client(0, Bytes(hello).first(600));
+        EXPECT_TRUE(none.done);
+        EXPECT_EQ(none.why, Violation::no_room);
+        EXPECT_TRUE(late.server(static_cast<std::uint32_t>(hello.size())).done);
         Conversation next(rig);
         EXPECT_FALSE(next.client(0, Bytes(hello).first(600)).done);
+    }
+}
+
+// Half-sent hellos of a few sources keep nobody else from being recognised.
+TEST(Limits, BuffersOfOneSource) {
+    Limits limits;
+    limits.medium = 40;
+    limits.large = 2;
+    Rig rig(service_of(ProtocolClass::https, kEnforce, {"*.example.com"}), limits);
+    Hello wanted;
+    wanted.padding = 1000;
+    const Message hello = client_hello(wanted);
+    const auto half = Bytes(hello).first(600), rest = Bytes(hello).subspan(600);
+    const auto begin = [&](std::uint32_t source) {
+        Conversation talk(rig, 0, source);
+        EXPECT_FALSE(talk.client(0, half).reported);
+        ++rig.now;
+        return talk;
+    };
+    // While there is plenty.
+    std::vector<Conversation> shared, other, greedy;
+    for (int i = 0; i < 20; ++i) shared.push_back(begin(1));
+    for (int i = 0; i < 10; ++i) other.push_back(begin(2 + static_cast<std::uint32_t>(i) / 4));
+    for (int i = 0; i < 6; ++i) greedy.push_back(begin(9));
+    for (int i = 0; i < 6; ++i)
+        EXPECT_EQ(greedy[static_cast<std::size_t>(i)].client(600, rest).matched, i >= 2) << i;
+    for (Conversation& talk : other) EXPECT_TRUE(talk.client(600, rest).matched);
+    // Its own are the oldest.
+    begin(1);
+    EXPECT_EQ(shared[0].client(600, rest).why, Violation::too_slow);
+    for (std::size_t i = 1; i < shared.size(); ++i)
+        EXPECT_TRUE(shared[i].client(600, rest).matched);
+    // Recognised sessions wait for an ACK, and are nobody's quota.
+    EXPECT_FALSE(begin(1).client(600, rest).reported);
+}
+
+TEST(Limits, ABufferIsGivenBackHoweverItsSessionEnds) {
+    Limits limits = small_limits();
+    limits.buffers_per_source = 1;
+    Rig rig(service_of(ProtocolClass::https, kEnforce, {"*.example.com"}), limits);
+    Hello wanted;
+    wanted.padding = 5000;
+    const Message hello = client_hello(wanted);
+    for (int i = 0; i < 1000; ++i) {
+        Conversation talk(rig);
+        ASSERT_FALSE(talk.client(0, Bytes(hello).first(600)).done) << i;
+        switch (i % 4) {
+            case 0:
+                ASSERT_FALSE(talk.client(600, Bytes(hello).subspan(600, 4000)).done);
+                break;
+            case 1:
+                ASSERT_TRUE(talk.client(0, Message{0}).done);
+                break;
+            case 2:
+                ASSERT_TRUE(talk.client(600, Bytes(hello).subspan(600)).matched);
+                break;
+            default:
+                rig.now += 10'001;
+                continue;
+        }
+        talk.close();
     }
 }
 

@@ -23,6 +23,17 @@ TEST(SourceCounts, AnIpv6SourceIsItsNetwork) {
     EXPECT_EQ(counts.count(counts.places_of(address("192.0.2.2"))), 0U);
 }
 
+TEST(SourceCounts, BuffersAreCountedApart) {
+    SourceCounts counts;
+    ASSERT_TRUE(counts.create(1000));
+    const auto places = counts.places_of(address("192.0.2.1"));
+    counts.add(places, SourceCounts::Of::buffers);
+    counts.add(places, SourceCounts::Of::buffers);
+    EXPECT_EQ(counts.count(places), 0U);
+    counts.remove(places, SourceCounts::Of::buffers);
+    EXPECT_EQ(counts.count(places, SourceCounts::Of::buffers), 1U);
+}
+
 TEST(SourceCounts, NeverTooFewAndSeldomTooMany) {
     SourceCounts counts;
     ASSERT_TRUE(counts.create(1000));
