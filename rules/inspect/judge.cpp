@@ -69,9 +69,11 @@ Judgement judge_tls(const Protocol& protocol, Bytes stream, std::uint32_t end) {
     return Judgement::match(end);
 }
 
-// RFC 9112 3.2: the target is a path, a URL, or the star of OPTIONS. (CONNECT has no pattern.)
+// RFC 9112 3.2: the target is a path, a URL, or the star of OPTIONS. (CONNECT has no pattern.) Empty
+// lines in front are the pattern's to count.
 Judgement judge_http(Bytes stream, std::uint32_t end) {
-    const std::string_view line(reinterpret_cast<const char*>(stream.data()), end);
+    std::string_view line(reinterpret_cast<const char*>(stream.data()), end);
+    while (line.starts_with("\r\n")) line.remove_prefix(2);
     const std::size_t space = line.find(' ');
     const std::string_view target = space == std::string_view::npos ? "" : line.substr(space + 1);
     if (target.starts_with('/') || target.starts_with("http://") ||

@@ -60,6 +60,13 @@ std::vector<Sample> streams() {
         {"ssh", text("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n"), {}},
         {"smtp", text("EHLO example.com\r\n"), {}},
         {"connect", http_request("CONNECT example.com:22 HTTP/1.1"), {}},
+        {"empty lines", text("\r\n\r\n") + http_request(), {ProtocolClass::http}},
+        {"too many empty lines", text("\r\n\r\n\r\n") + http_request(), {}},
+        {"connect behind an empty line",
+         text("\r\n") + http_request("CONNECT example.com:22 HTTP/1.1"),
+         {}},
+        {"empty line, no target", text("\r\n") + http_request("GET sip:a HTTP/1.1"), {}},
+        {"raw bytes", http_request("GET /caf\xc3\xa9\xff HTTP/1.1"), {ProtocolClass::http}},
         {"alert", {21, 3, 1, 0, 2, 2, 40}, {}},
         {"zeros", Message(64, 0), {}},
     };
