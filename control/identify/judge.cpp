@@ -15,6 +15,7 @@ using policy::ProtocolClass;
 inspect::Limits limits() {
     inspect::Limits made;
     made.records = 16;
+    made.datagrams = 16;
     made.medium = 2;
     made.large = 2;
     return made;
@@ -101,11 +102,10 @@ Judgement Judge::judge(std::size_t index, const Flow& flow, const Order& order) 
                           : inspector_->responder_segment(record, protocol, scratch_,
                                                           segment_of(packet), now);
         else
-            outcome = packet.from_initiator
-                          ? inspector_->initiator_datagram(record, protocol, scratch_,
-                                                           packet.payload, source, now)
-                          : inspector_->responder_datagram(record, protocol, scratch_,
-                                                           packet.payload, now);
+            outcome = packet.from_initiator ? inspector_->initiator_datagram(
+                                                  record, protocol, scratch_, packet.payload, now)
+                                            : inspector_->responder_datagram(
+                                                  record, protocol, scratch_, packet.payload, now);
         if (outcome.matched) judgement.passes = true;
         if (outcome.reported) judgement = {false, outcome.why};
         if (outcome.done) break;

@@ -196,11 +196,10 @@ void inspect_datagram(Burst& burst, unsigned i, const inspect::Protocol& protoco
         return leave_inspection(session, context);
     inspect::Inspection record = session.inspection;
     const inspect::Outcome outcome =
-        initiator
-            ? context.inspector->initiator_datagram(record, protocol, *context.scratch, payload,
-                                                    session.key[0].source, context.now)
-            : context.inspector->responder_datagram(record, protocol, *context.scratch, payload,
-                                                    context.now);
+        initiator ? context.inspector->initiator_datagram(record, protocol, *context.scratch,
+                                                          payload, context.now)
+                  : context.inspector->responder_datagram(record, protocol, *context.scratch,
+                                                          payload, context.now);
     if (outcome.matched && initiator && protocol.enforces()) {
         if (!recognised) counts_of(session, context).matched.add();
         session.aside |= kAsideRecognised;

@@ -10,7 +10,7 @@ namespace portcullis::inspect {
 
 namespace {
 
-constexpr std::uint32_t kMostRecords = 1U << 20;  // a handle has bits for so many
+constexpr std::uint32_t kMostRecords = 1U << 20;  // a handle has bits for twice as many
 
 }  // namespace
 
@@ -18,9 +18,10 @@ Inspector::Inspector(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Inspector::~Inspector() = default;
 
 tl::expected<std::unique_ptr<Inspector>, std::string> Inspector::create(const Limits& limits) {
-    if (limits.records == 0 || limits.records > kMostRecords)
-        return tl::unexpected("the inspector can have 1 to " + std::to_string(kMostRecords) +
-                              " records, not " + std::to_string(limits.records));
+    for (const std::uint32_t wanted : {limits.records, limits.datagrams})
+        if (wanted == 0 || wanted > kMostRecords)
+            return tl::unexpected("the inspector can have 1 to " + std::to_string(kMostRecords) +
+                                  " records of either kind, not " + std::to_string(wanted));
     std::unique_ptr<State> state(new (std::nothrow) State());
     if (state != nullptr) {
         state->limits = limits;

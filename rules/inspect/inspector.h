@@ -12,11 +12,14 @@
 // bytes were judged than those that the responder has. In mode enforce only the next segment in
 // order is forwarded meanwhile, what comes out of order is dropped (TCP sends it again), and bytes
 // sent again must equal those before; in mode watch everything is forwarded, and the first violation
-// ends the inspection. UDP is judged by datagrams.
+// ends the inspection. UDP is judged by datagrams; whether the responder has got them the inspector
+// cannot know.
 //
 // Records expire by themselves: one that is older than Limits::deadline is given to whoever asks
 // next, and its session then finds its record gone (too_slow). So does one whose larger buffer was
-// given to somebody else: where none is free the oldest that is not recognised yet makes room. So ending a session need not tell the
+// given to somebody else: where none is free the oldest that is not recognised yet makes room. For
+// UDP a record that is gone or has expired means a fresh start and no violation: a muted or held
+// call sends nothing for as long as it likes. So ending a session need not tell the
 // inspector, though close() gives the record back at once. A session that waits for its ACK only is
 // never too slow while it has its record, and never at all where it is watched.
 //
@@ -46,12 +49,14 @@ inline constexpr Inspection kNoInspection = 0xffffffff;
 
 struct Limits {
     std::uint32_t records =
-        16384;  // undecided sessions that have sent something; up to 128 bytes of each
+        16384;  // undecided TCP sessions that have sent something; up to 128 bytes of each
     std::uint32_t medium = 2048;  // of them with up to 4 KiB
     std::uint32_t large = 64;     // with up to 16 KiB
     // Of these, not recognised, of one source, once fewer than half are free.
     std::uint32_t buffers_per_source = 4;
-    std::uint32_t per_source = 64;  // undecided sessions that have sent something, of one source
+    std::uint32_t per_source =
+        64;  // undecided TCP sessions that have sent something, of one source
+    std::uint32_t datagrams = 4096;  // UDP sessions whose media must go on
     Millis deadline = 10'000;
     // Segments that may bring nothing new (sent again, out of order, empty) while undecided.
     std::uint32_t idle_segments = 32;
@@ -90,8 +95,7 @@ class Inspector {
     Outcome responder_segment(Inspection& record, const Protocol& protocol, Scratch& scratch,
                               const Segment& segment, Millis now);
     Outcome initiator_datagram(Inspection& record, const Protocol& protocol, Scratch& scratch,
-                               std::span<const std::uint8_t> payload,
-                               const policy::IpAddress& source, Millis now);
+                               std::span<const std::uint8_t> payload, Millis now);
     Outcome responder_datagram(Inspection& record, const Protocol& protocol, Scratch& scratch,
                                std::span<const std::uint8_t> payload, Millis now);
     void close(Inspection& record);

@@ -40,7 +40,8 @@ struct Inspector::State {
 
     // datagrams.cpp
     Outcome datagram(Inspection& handle, const Protocol& protocol, Scratch& scratch, Bytes payload,
-                     const policy::IpAddress* source, unsigned side, Millis now);
+                     unsigned side, Millis now);
+    Record& record_of_datagram(Inspection& handle, Bytes payload, Millis now);
 };
 
 }  // namespace portcullis::inspect

@@ -38,6 +38,12 @@ class Continuity {
     Answer rtp(std::uint32_t ssrc, std::uint16_t sequence);
     // RTCP has no numbers; three reports of one source are proof, others are none of the five.
     Answer rtcp(std::uint32_t ssrc);
+    // The stream has been silent for long: it proves itself anew. Reports come as seldom as they
+    // like, and are remembered.
+    void pause() {
+        sources_[0] = sources_[1] = {};
+        seen_ = 0;
+    }
 
   private:
     static constexpr unsigned kProof = 3;

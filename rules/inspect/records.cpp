@@ -30,20 +30,21 @@ std::unique_ptr<Records> Records::create(const Limits& limits) {
     std::unique_ptr<Records> made(new (std::nothrow) Records());
     if (made == nullptr) return nullptr;
     made->limits_ = limits;
-    made->index_bits_ = static_cast<unsigned>(std::bit_width(limits.records - 1));
-    made->records_.reset(new (std::nothrow) Record[limits.records]);
+    made->index_bits_ = static_cast<unsigned>(std::bit_width(made->slots() - 1));
+    made->records_.reset(new (std::nothrow) Record[made->slots()]);
     if (made->records_ == nullptr || !made->buffers_[0].create(kMediumBuffer, limits.medium) ||
         !made->buffers_[1].create(kLargeBuffer, limits.large) ||
         !made->sources_.create(limits.records))
         return nullptr;
-    for (std::uint32_t i = 0; i < limits.records; ++i)
-        made->append(made->records_[i], Record::List::free);
+    for (std::uint32_t i = 0; i < made->slots(); ++i)
+        made->append(made->records_[i],
+                     i < limits.records ? Record::List::free : Record::List::free_datagram);
     return made;
 }
 
 std::uint64_t Records::memory_bytes() const {
     std::uint64_t bytes =
-        sizeof(Records) + sizeof(Record) * std::uint64_t{limits_.records} + sources_.memory_bytes();
+        sizeof(Records) + sizeof(Record) * std::uint64_t{slots()} + sources_.memory_bytes();
     for (const Buffers& buffers : buffers_)
         bytes += (std::uint64_t{buffers.size} + sizeof(std::uint32_t)) * buffers.count;
     return bytes;
@@ -52,10 +53,10 @@ std::uint64_t Records::memory_bytes() const {
 Record* Records::find(Inspection handle) {
     if (handle == kNoInspection) return nullptr;
     const std::uint32_t index = handle & ((1U << index_bits_) - 1);
-    if (index >= limits_.records) return nullptr;
+    if (index >= slots()) return nullptr;
     Record& record = records_[index];
     const std::uint32_t generation = (handle & ~kMatchedBit) >> index_bits_;
-    return record.list != Record::List::free && record.generation == generation ? &record : nullptr;
+    return record.in_use() && record.generation == generation ? &record : nullptr;
 }
 
 Inspection Records::handle_of(const Record& record) const {
@@ -108,23 +109,37 @@ Record* Records::open(const policy::IpAddress* source, Millis now, Refusal& refu
         refusal = Refusal::no_room;
         return nullptr;
     }
-    Record& record = records_[free.oldest];
-    unlink(record);
-    append(record, Record::List::undecided);
-    record.session = {};
-    record.since = now;
+    Record& record = take(Record::List::free, Record::List::undecided, now);
     record.places = places;
     record.counted = source != nullptr;
     if (record.counted) sources_.add(places);
-    ++used_;
     return &record;
+}
+
+Record& Records::open_datagram(Millis now) {
+    if (list_of(Record::List::free_datagram).oldest == kNone)
+        close(records_[list_of(Record::List::datagram).oldest]);
+    return take(Record::List::free_datagram, Record::List::datagram, now);
+}
+
+// The first of `from`, which is not empty.
+Record& Records::take(Record::List from, Record::List to, Millis now) {
+    Record& record = records_[list_of(from).oldest];
+    unlink(record);
+    append(record, to);
+    record.session = {};
+    record.since = now;
+    record.counted = false;
+    ++used_;
+    return record;
 }
 
 void Records::close(Record& record) {
     release_buffer(record);
     if (record.counted) sources_.remove(record.places);
     unlink(record);
-    append(record, Record::List::free);
+    append(record,
+           index_of(record) < limits_.records ? Record::List::free : Record::List::free_datagram);
     // The last generation is left out: with it a handle could be kNoInspection.
     const std::uint32_t generations = 1U << (31 - index_bits_);
     record.generation = (record.generation + 1) % (generations - 1);

@@ -5,6 +5,9 @@
 // Its top bit says that the session's class had been recognised, so that this is known of sessions
 // whose record is gone. Slots are used in turn, so a generation comes again only after every slot
 // has been used as often.
+//
+// UDP has slots of its own, behind those of TCP: whoever floods it with forged sources, perhaps of a
+// service that is only watched, must not cost TCP its records. A datagram's record can always be had.
 #pragma once
 
 #include <array>
@@ -29,7 +32,7 @@ struct Record {
         std::uint32_t end = 0;
     };
     enum class Tier : std::uint8_t { small, medium, large };
-    enum class List : std::uint8_t { free, undecided, matched };
+    enum class List : std::uint8_t { free, undecided, matched, free_datagram, datagram };
 
     // What the session is about; open() clears it.
     struct Session {
@@ -62,6 +65,7 @@ struct Record {
     std::array<std::uint8_t, kSmallBuffer> small;
 
     bool matched() const { return list == List::matched; }
+    bool in_use() const { return list != List::free && list != List::free_datagram; }
 };
 
 class Records {
@@ -75,6 +79,8 @@ class Records {
     enum class Refusal : std::uint8_t { none, no_room, source_quota };
     // nullptr: `refusal` says why. Without a source it is in nobody's quota.
     Record* open(const policy::IpAddress* source, Millis now, Refusal& refusal);
+    // Where none is free, the one that was opened or renewed first is given to this session.
+    Record& open_datagram(Millis now);
     void close(Record& record);
 
     bool expired(const Record& record, Millis now) const {
@@ -119,6 +125,8 @@ class Records {
     std::uint32_t index_of(const Record& record) const {
         return static_cast<std::uint32_t>(&record - records_.get());
     }
+    std::uint32_t slots() const { return limits_.records + limits_.datagrams; }
+    Record& take(Record::List from, Record::List to, Millis now);
     void append(Record& record, Record::List list);
     void unlink(Record& record);
     void give_up_expired(Millis now, unsigned at_most, bool matched_too);
@@ -135,7 +143,7 @@ class Records {
     std::unique_ptr<Record[]> records_;
     unsigned index_bits_ = 0;
     std::uint32_t used_ = 0;
-    std::array<List, 3> lists_;
+    std::array<List, 5> lists_;
     std::array<Buffers, 2> buffers_;
     std::array<List, 2> holders_;
     SourceCounts sources_;

@@ -1,6 +1,9 @@
 // UDP under the Inspector.
 #include <gtest/gtest.h>
 
+#include <array>
+#include <vector>
+
 #include "tests/unit/rules/inspect/rig.h"
 
 namespace portcullis::inspect {
@@ -185,11 +188,77 @@ TEST_F(DatagramTest, KeepalivesWaitForWhatFollows) {
     expect_done(seldom.client_datagram(stun_binding()));
 }
 
-TEST_F(DatagramTest, RtpThatPausesForTooLong) {
+// Mute and hold: what was said before the pause neither helps nor harms.
+TEST_F(DatagramTest, MediaMayPause) {
     Conversation talk(media);
     expect_open(talk.client_datagram(rtp(1, 1)));
+    expect_open(talk.client_datagram(rtp(1, 2)));
+    for (std::uint32_t i = 2; i < 4; ++i) expect_open(talk.client_datagram(rtp(i, 9)));
     media.now += 10'001;
-    expect_refused(talk.client_datagram(rtp(1, 2)), Violation::too_slow);
+    for (std::uint32_t i = 4; i < 6; ++i) expect_open(talk.client_datagram(rtp(i, 9)));
+    expect_open(talk.client_datagram(rtp(1, 3)));
+    expect_open(talk.client_datagram(rtp(1, 4)));
+    expect_done(talk.client_datagram(rtp(1, 5)));
+    Conversation kept_alive(media);
+    for (int i = 0; i < 100; ++i) {
+        expect_open(kept_alive.client_datagram(Message{0}));
+        media.now += 10'001;
+    }
+}
+
+// Of any number of sessions each is recognised or refused for what it says.
+TEST_F(DatagramTest, ALostRecordIsAFreshStart) {
+    Limits limits;
+    limits.datagrams = 2;
+    for (const auto mode : {kEnforce, kWatch}) {
+        Rig rig(service_of(ProtocolClass::media_udp, mode), limits);
+        Conversation first(rig), second(rig), third(rig);
+        expect_open(first.client_datagram(rtp(1, 1)));
+        expect_open(second.client_datagram(rtp(2, 1)));
+        expect_open(first.client_datagram(rtp(1, 2)));
+        expect_open(third.client_datagram(rtp(3, 1)));  // takes the oldest one, of the first
+        EXPECT_EQ(rig.inspector().undecided(), 2U);
+        expect_open(first.client_datagram(rtp(1, 3)));  // takes that of the second
+        expect_open(first.client_datagram(rtp(1, 4)));
+        expect_open(third.client_datagram(rtp(3, 2)));
+        expect_done(third.client_datagram(rtp(3, 3)));
+        expect_done(first.client_datagram(rtp(1, 5)));
+        second.close();
+        EXPECT_EQ(rig.inspector().undecided(), 0U);
+    }
+}
+
+TEST(DatagramRecords, CostTcpNothing) {
+    Limits limits;
+    limits.records = 2;
+    limits.datagrams = 4;
+    limits.per_source = 2;
+    const auto inspector = std::move(*Inspector::create(limits));
+    Rig media(service_of(ProtocolClass::media_udp, kWatch));
+    Rig tls(service_of(ProtocolClass::sip_tls, kEnforce));
+    const auto source = policy::IpAddress::from_v4(kSomeSource);
+    const auto talk = [&](Inspection& record) {
+        return inspector->initiator_segment(record, 1, tls.protocol(), tls.scratch(),
+                                            {1, 0, false, Message{0x16}}, source, tls.now);
+    };
+    std::vector<Inspection> flood(1000, kNoInspection);
+    for (Inspection& record : flood) {
+        const Outcome outcome = inspector->initiator_datagram(
+            record, media.protocol(), media.scratch(), rtp(1, 1), media.now);
+        EXPECT_TRUE(outcome.forward);
+        EXPECT_FALSE(outcome.reported);
+    }
+    EXPECT_EQ(inspector->undecided(), 4U);
+    std::array<Inspection, 3> tcp;
+    tcp.fill(kNoInspection);
+    for (unsigned i = 0; i < 2; ++i) expect_open(talk(tcp[i]));
+    expect_refused(talk(tcp[2]), Violation::source_quota);
+    // Nor does TCP cost UDP anything.
+    Inspection late = kNoInspection;
+    expect_open(inspector->initiator_datagram(late, media.protocol(), media.scratch(), rtp(1, 1),
+                                              media.now));
+    for (Inspection& record : flood) inspector->close(record);
+    EXPECT_EQ(inspector->undecided(), 3U) << "stale handles close nobody else's";
 }
 
 TEST_F(DatagramTest, CustomDatagramsMatchAtOnceOrNever) {

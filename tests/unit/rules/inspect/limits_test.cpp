@@ -30,6 +30,9 @@ TEST(Limits, OfCreation) {
     limits.records = (1U << 20) + 1;
     EXPECT_FALSE(Inspector::create(limits));
     limits.records = 1;
+    limits.datagrams = 0;
+    EXPECT_FALSE(Inspector::create(limits));
+    limits.datagrams = 1;
     const auto one = Inspector::create(limits);
     ASSERT_TRUE(one);
     limits.records = 1000;

@@ -53,7 +53,7 @@ Outcome Conversation::server(std::uint32_t acked, std::span<const std::uint8_t> 
 }
 Outcome Conversation::client_datagram(std::span<const std::uint8_t> bytes) {
     return rig_.inspector().initiator_datagram(record, rig_.protocol(), rig_.scratch(), bytes,
-                                               source_, rig_.now);
+                                               rig_.now);
 }
 Outcome Conversation::server_datagram(std::span<const std::uint8_t> bytes) {
     return rig_.inspector().responder_datagram(record, rig_.protocol(), rig_.scratch(), bytes,
