@@ -31,9 +31,9 @@ class Flow:
         return {"id": number, "in": self.zone, "proto": self.proto, "src": self.src, "sport": 41000, "dst": self.dst,
                 "dport": self.dport}
 
-    def attempt(self):
+    def attempt(self, timeout):
         self.started = time.time()
-        self.worked, self.said = self.client(self.host, self.src, self.dst, self.dport)
+        self.worked, self.said = self.client(self.host, self.src, self.dst, self.dport, timeout)
         # Whatever the flow leaves on the wires belongs to it and not to the next one.
         time.sleep(0.05)
         self.ended = time.time()
@@ -44,9 +44,9 @@ def attempt_all(todo, answers):
     at a time: their clients only wait, and nothing of any of them may come out."""
     for number, flow in enumerate(todo):
         if answers[number]["verdict"] == "allow":
-            flow.attempt()
+            flow.attempt(clients.PATIENCE)
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        for done in [pool.submit(f.attempt) for n, f in enumerate(todo) if answers[n]["verdict"] != "allow"]:
+        for done in [pool.submit(f.attempt, clients.SILENCE) for n, f in enumerate(todo) if answers[n]["verdict"] != "allow"]:
             done.result()
 
 

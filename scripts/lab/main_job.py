@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.dont_write_bytecode = True
 
 # pylint: disable=wrong-import-position
-from lab import flows, services
+from lab import clients, flows, services
 from lab.capture import Wires
 from lab.firewall import ROOT, Firewall
 from lab.network import LabError, wait_until
@@ -71,7 +71,7 @@ def run_lab(directory, arguments):
 def warm_up(site, todo):
     """An af_packet device sometimes needs a moment before it hears anything."""
     flow = todo[0]
-    wait_until(lambda: flow.client(flow.host, flow.src, flow.dst, flow.dport)[0], "the first connection through the firewall",
+    wait_until(lambda: flow.client(flow.host, flow.src, flow.dst, flow.dport, clients.SILENCE)[0], "the first connection through the firewall",
                timeout=20)
 
 

@@ -114,7 +114,7 @@ class FirewallCase(Accounting, unittest.TestCase):
 
     @classmethod
     def wait_until_forwarding(cls):
-        wait_until(lambda: clients.https(cls.site.internet, CLIENT, ACCESS_VIP, 443)[0],
+        wait_until(lambda: clients.https(cls.site.internet, CLIENT, ACCESS_VIP, 443, clients.SILENCE)[0],
                    "the first connection through the firewall", timeout=20)
 
     def variant(self, name, change):

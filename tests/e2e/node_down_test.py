@@ -24,7 +24,7 @@ class NodeDown(FirewallCase):
         """{source: host that answered}; None where nobody did."""
         out = {}
         for source in SOURCES:
-            worked, said = clients.https(self.site.internet, source, vip, 443)
+            worked, said = clients.https(self.site.internet, source, vip, 443, clients.SILENCE)
             found = re.search(r"host=(\S+)", said) if worked else None
             out[source] = found.group(1) if found else None
         return out

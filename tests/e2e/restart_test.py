@@ -34,7 +34,7 @@ class Restart(FirewallCase):
         self.firewall.kill(self.firewall.dataplane)
         self.firewall.set_aside_image()
         self.firewall.start_dataplane()
-        self.assertFalse(clients.https(self.site.internet, CLIENT, ACCESS_VIP, 443)[0])
+        self.assertFalse(clients.https(self.site.internet, CLIENT, ACCESS_VIP, 443, clients.SILENCE)[0])
         self.assertFalse(self.site.internet.run("ping", "-c", "1", "-W", "1", "192.0.2.1", check=False).returncode == 0)
         self.firewall.start_control()
         self.assertGreater(self.counter("drop.no-policy"), 0)
@@ -64,7 +64,7 @@ class Restart(FirewallCase):
         dnat.connect((AV_VIP, 443))
         hash_before = self.running()
         self.firewall.kill(self.firewall.dataplane)
-        self.assertFalse(clients.https(self.site.internet, CLIENT, ACCESS_VIP, 443)[0])
+        self.assertFalse(clients.https(self.site.internet, CLIENT, ACCESS_VIP, 443, clients.SILENCE)[0])
         self.firewall.start_dataplane()
         # By itself, from the image: no push, and control may even be away.
         self.wait_until_forwarding()
