@@ -37,12 +37,13 @@ struct Record {
     // What the session is about; open() clears it.
     struct Session {
         std::uint32_t first_sequence = 0;
-        std::uint32_t length = 0;  // bytes known from 0 on without a gap
-        std::uint32_t needed = 0;  // no new judgement before as many
-        std::uint32_t judged = 0;  // matched: bytes that the judgement rests on
-        std::uint32_t passed = 0;  // end of the last byte that was forwarded
-        std::uint32_t acked = 0;   // by the responder
-        std::uint32_t idle = 0;    // segments in a row that brought nothing new
+        std::uint32_t length = 0;   // bytes known from 0 on without a gap
+        std::uint32_t needed = 0;   // no new judgement before as many
+        std::uint32_t judged = 0;   // matched: bytes that the judgement rests on
+        std::uint32_t passed = 0;   // end of the last byte that was forwarded
+        std::uint32_t acked = 0;    // by the responder
+        std::uint32_t idle = 0;     // segments in a row that brought nothing new
+        std::uint32_t scanned = 0;  // bytes that patterns were asked about, all judgements together
         bool server_may_speak = false;
         std::array<Interval, 3> held;          // watched: behind a gap; empty ones are unused
         std::array<Continuity, 2> continuity;  // datagrams: of the initiator, of the responder

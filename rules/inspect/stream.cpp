@@ -15,6 +15,17 @@ bool before_start(std::uint32_t offset) {
     return (offset & kSign) != 0;
 }
 
+// Bytes that patterns may be asked about for one session. Each judgement begins at the first byte: a
+// request line of 512 bytes in as many segments takes 131,328, and must pass.
+constexpr std::uint32_t kScansOfWidth = 64;
+constexpr std::uint32_t kLeastWidth = 2064;
+
+bool is_scanned_too_often(Record::Session& session, const Protocol& protocol) {
+    session.scanned +=
+        protocol.width == 0 ? session.length : std::min(session.length, protocol.width);
+    return session.scanned > kScansOfWidth * std::max(protocol.width, kLeastWidth);
+}
+
 // A keepalive: one byte of any value, which the responder has already (RFC 9293 3.8.4).
 bool is_keepalive(const Record::Session& session, std::uint32_t offset, Bytes payload) {
     return payload.size() == 1 && offset + 1 == session.acked;
@@ -127,6 +138,9 @@ Outcome Inspector::State::next_segment(Inspection& handle, Record& record, const
     session.passed = std::max(session.passed, end_offset);
     session.idle = 0;
     if (session.length < std::max(session.needed, 1U)) return {};
+    if (is_scanned_too_often(session, protocol))
+        return violation(handle, &record, protocol, Violation::too_many_segments,
+                         records->known(record));
     const Judgement judgement = judge_stream(protocol, scratch, records->known(record));
     if (judgement.kind == Judgement::Kind::violation)
         return violation(handle, &record, protocol, judgement.why, records->known(record));

@@ -233,6 +233,33 @@ TEST(Limits, OfOneSource) {
     }
 }
 
+// Byte by byte, each judgement looks at all bytes once more.
+TEST(Limits, BytesLookedAt) {
+    Rig rig(service_of(ProtocolClass::http, kEnforce), {});
+    const auto request = [](std::size_t size) {
+        const std::string end = " HTTP/1.1\r\n";
+        return text("GET /" + std::string(size - 5 - end.size(), 'a') + end);
+    };
+    for (const std::size_t size : {std::size_t{512}, std::size_t{1500}}) {
+        const Message line = request(size);
+        Conversation talk(rig);
+        Outcome outcome;
+        std::uint32_t at = 0;
+        for (; at < size && !outcome.matched && !outcome.done; ++at)
+            outcome = talk.client(at, Bytes(line).subspan(at, 1));
+        EXPECT_EQ(outcome.matched, size == 512) << at;
+        EXPECT_EQ(outcome.done, size != 512);
+        if (size == 512) continue;
+        EXPECT_EQ(outcome.why, Violation::too_many_segments);
+        EXPECT_GT(at, 512U);
+        Conversation pieces(rig);
+        for (at = 0; at < size; at += 50)
+            outcome =
+                pieces.client(at, Bytes(line).subspan(at, std::min<std::size_t>(50, size - at)));
+        EXPECT_TRUE(outcome.matched);
+    }
+}
+
 TEST(Limits, NothingIsAllocated) {
     Limits limits = small_limits();
     limits.records = 64;
