@@ -172,18 +172,21 @@ std::size_t build_tcp_reset(const PacketView& packet, std::span<std::uint8_t> ou
     return write_reset(reset, out);
 }
 
-std::size_t build_session_reset(const Session& session, Direction to, std::span<std::uint8_t> out) {
+std::size_t build_session_reset(const Session& session, Direction to, ResetAt at,
+                                std::span<std::uint8_t> out) {
     const FlowKey& key = session.key[index_of(to)];
     if (session.state == SessionState::free || key.protocol != kProtocolTcp) return 0;
     const TcpSide& sender = session.protocol.tcp[index_of(opposite(to))];
     const TcpSide& receiver = session.protocol.tcp[index_of(to)];
-    // All that its peer has sent is what it expects next. With the ACK it is good in SYN-SENT too.
+    const bool seen = (sender.flags & kTcpSideSeen) != 0;
+    if (at == ResetAt::acknowledged && (!seen || sender.acked == sender.end)) return 0;
+    // With the ACK it is good in SYN-SENT too.
     Reset reset{};
     reset.source = key.destination;
     reset.destination = key.source;
     reset.source_port = key.destination_port;
     reset.destination_port = key.source_port;
-    reset.sequence = sender.end;
+    reset.sequence = at == ResetAt::sent ? sender.end : sender.acked;
     if ((receiver.flags & kTcpSideSeen) != 0) reset.ack = receiver.end;
     return write_reset(reset, out);
 }

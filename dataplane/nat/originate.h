@@ -34,7 +34,11 @@ std::size_t build_icmp_error(const PacketView& packet, IcmpError error, std::uin
 std::size_t build_tcp_reset(const PacketView& packet, std::span<std::uint8_t> out);
 
 // A reset that ends a tracked TCP session toward `to`, as if its peer had sent it: the addresses,
-// ports and sequence numbers that this side expects. 0 for what is no live TCP session.
-std::size_t build_session_reset(const Session& session, Direction to, std::span<std::uint8_t> out);
+// ports and sequence numbers that this side expects. What it expects depends on whether it has got all
+// that has been sent, so there are two: a receiver answers a reset with another number by an ACK only
+// (RFC 5961 3.2). 0 for what is no live TCP session, and where both are the same for the second.
+enum class ResetAt : std::uint8_t { sent, acknowledged };
+std::size_t build_session_reset(const Session& session, Direction to, ResetAt at,
+                                std::span<std::uint8_t> out);
 
 }  // namespace portcullis::dataplane

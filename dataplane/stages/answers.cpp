@@ -50,8 +50,12 @@ void Answers::tcp_reset(const PacketView& segment) {
 void Answers::session_resets(const Session& session) {
     if (session.key[0].protocol != static_cast<std::uint8_t>(policy::Transport::tcp)) return;
     for (const Direction to : {Direction::initiator, Direction::responder})
-        make([&](std::span<std::uint8_t> out) { return build_session_reset(session, to, out); },
-             false);
+        for (const ResetAt at : {ResetAt::sent, ResetAt::acknowledged})
+            make(
+                [&](std::span<std::uint8_t> out) {
+                    return build_session_reset(session, to, at, out);
+                },
+                false);
 }
 
 std::uint64_t Answers::take_suppressed() {

@@ -32,8 +32,8 @@ struct Answer {
 
 class Answers {
   public:
-    // In one burst: two resets for each packet of it.
-    static constexpr unsigned kCapacity = 128;
+    // In one burst: four resets for each packet of it.
+    static constexpr unsigned kCapacity = 256;
 
     // Between bursts.
     void start_burst(std::uint32_t per_second, Millis now) {
@@ -48,7 +48,7 @@ class Answers {
     // To the sender of a TCP segment.
     void tcp_reset(const PacketView& segment);
     // To both ends of a TCP session that is about to be ended; nothing for other protocols. Not
-    // limited: there are two for each session, made by a push or by a client that has shaken hands
+    // limited: there are up to four for each session (originate.h), made by a push or by a client that has shaken hands
     // with the server before it spoke another protocol: forged addresses ask for none.
     void session_resets(const Session& session);
 

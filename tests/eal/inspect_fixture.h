@@ -27,6 +27,15 @@ class Inspect : public ::testing::Test {
         taken.resize(rig.worker(0).denies().take(taken));
         return taken;
     }
+    // Where the resets that were sent to the node are, from the client's first byte.
+    std::vector<std::uint32_t> reset_offsets() {
+        std::vector<std::uint32_t> offsets;
+        for (const Sent& sent : rig.sent(kDmz)) {
+            EXPECT_EQ(sent.tcp_flags(), kRst | kAckOnly);
+            offsets.push_back(sent.sequence() - kClientIsn - 1);
+        }
+        return offsets;
+    }
     std::uint64_t records() {
         rig.sweep();
         return rig.worker(0).counters().inspector_records.get();

@@ -161,11 +161,13 @@ TEST(Originate, SessionResetsReachBothEnds) {
             return s;
         };
         Bytes out(kMaxOriginatedBytes);
-        EXPECT_EQ(build_session_reset(session, Direction::initiator, out), 0U) << "a free session";
+        EXPECT_EQ(build_session_reset(session, Direction::initiator, ResetAt::sent, out), 0U)
+            << "a free session";
         tcp_open(session, segment(77, 0, kTcpSyn, 0));
         TcpSegment s;
         // Before the answer: good in SYN-SENT (RFC 793 3.4: it acknowledges the SYN).
-        TestPacket early = built(out, build_session_reset(session, Direction::initiator, out));
+        TestPacket early =
+            built(out, build_session_reset(session, Direction::initiator, ResetAt::sent, out));
         ASSERT_TRUE(read_tcp_segment(early.view(), s));
         EXPECT_EQ(s.flags, kTcpRst | kTcpAck);
         EXPECT_EQ(s.ack, 78U);
@@ -173,7 +175,7 @@ TEST(Originate, SessionResetsReachBothEnds) {
         tcp_track(session, Direction::initiator, segment(78, 501, kTcpAck, 300));
         tcp_track(session, Direction::responder, segment(501, 378, kTcpAck, 40));
         for (const Direction to : {Direction::initiator, Direction::responder}) {
-            TestPacket reset = built(out, build_session_reset(session, to, out));
+            TestPacket reset = built(out, build_session_reset(session, to, ResetAt::sent, out));
             EXPECT_TRUE(reset.checksums_right());
             FlowKey key = key_of(reset, session.key[index_of(to)].interface);
             std::swap(key.source, key.destination);
@@ -184,7 +186,20 @@ TEST(Originate, SessionResetsReachBothEnds) {
             EXPECT_EQ(tcp_track(copy, opposite(to), s), TcpVerdict::pass);
             EXPECT_EQ(copy.state, SessionState::closing);
         }
-        EXPECT_EQ(build_session_reset(session, Direction::initiator, {out.data(), 30}), 0U);
+        EXPECT_EQ(
+            build_session_reset(session, Direction::initiator, ResetAt::sent, {out.data(), 30}),
+            0U);
+        // The client has got 40 bytes that it has not acknowledged, or has not got them; the server has
+        // acknowledged all.
+        EXPECT_EQ(build_session_reset(session, Direction::responder, ResetAt::acknowledged, out),
+                  0U);
+        for (const auto& [at, sequence] :
+             {std::pair{ResetAt::sent, 541U}, std::pair{ResetAt::acknowledged, 501U}}) {
+            TestPacket reset =
+                built(out, build_session_reset(session, Direction::initiator, at, out));
+            ASSERT_TRUE(read_tcp_segment(reset.view(), s));
+            EXPECT_EQ(s.sequence, sequence);
+        }
     }
 }
 
