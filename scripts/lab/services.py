@@ -39,6 +39,8 @@ def nginx(host, tls, plain, locations=""):
             "events { worker_connections 1024; }",
             "http {",
             f"  access_log off; ssl_certificate {cert}; ssl_certificate_key {key};",
+            # Clients of 2010 speak TLS 1.0.
+            "  ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3; ssl_ciphers DEFAULT:@SECLEVEL=0;",
             *(f"  {kind}_temp_path {directory}/{kind};" for kind in
               ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")),
             "  default_type text/plain; keepalive_timeout 600s; keepalive_requests 1000000;",
