@@ -153,14 +153,11 @@ void Prober::review(Millis now, bool tell_all) {
 bool Prober::on_answer(const IpView& packet, Millis now) {
     if (packet.payload.size() < kUdpHeader) return false;
     const auto it = by_port_.find(read16(&packet.payload[2]));
-    if (it == by_port_.end()) return false;
+    if (it == by_port_.end()) return is_late(packet);
     const Target target = it->second;
     Check& check = checks_.at(target);
-    if (packet.source != target.address || packet.destination != check.source ||
-        read16(&packet.payload[0]) != target.port)
-        return false;
+    if (!comes_from(packet, target) || packet.destination != check.source) return is_late(packet);
     const bool tcp = target.kind == policy::ProbeKind::tcp;
-    if (packet.protocol != (tcp ? kProtocolTcp : kProtocolUdp)) return false;
     // A UDP checksum of zero means none (IPv4 only; parse has refused it for IPv6).
     const bool unsummed = !tcp && read16(&packet.payload[6]) == 0;
     if (!unsummed &&
@@ -171,6 +168,18 @@ bool Prober::on_answer(const IpView& packet, Millis now) {
     const bool taken = tcp ? on_tcp(target, check, packet, now) : on_stun(check, packet, now);
     if (taken) review(now);
     return taken;
+}
+
+bool Prober::comes_from(const IpView& packet, const Target& target) {
+    const bool tcp = target.kind == policy::ProbeKind::tcp;
+    return packet.source == target.address && read16(&packet.payload[0]) == target.port &&
+           packet.protocol == (tcp ? kProtocolTcp : kProtocolUdp);
+}
+
+// The answer to a probe that has been given up, or a second one: expected, and of no use.
+bool Prober::is_late(const IpView& packet) const {
+    return std::ranges::any_of(checks_,
+                               [&](const auto& item) { return comes_from(packet, item.first); });
 }
 
 bool Prober::on_tcp(const Target& target, Check& check, const IpView& packet, Millis now) {

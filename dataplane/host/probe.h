@@ -37,7 +37,8 @@ class Prober {
     // What is known of a (node, port) carries over to the new policy.
     void on_policy(const policy::Policy& policy, Millis now);
     void tick(Millis now);
-    // A packet to one of our interface addresses and a probe port. False: no probe of ours.
+    // A packet to one of our interface addresses and a probe port. False: no answer to a probe of ours,
+    // not even a late one.
     bool on_answer(const IpView& packet, Millis now);
 
     struct Listed {
@@ -79,6 +80,8 @@ class Prober {
     void ask(const Target& target, Check& check, Millis now);
     void settle(Check& check, bool answered, Millis now);
     void review(Millis now, bool tell_all = false);
+    static bool comes_from(const IpView& packet, const Target& target);
+    bool is_late(const IpView& packet) const;
     bool on_tcp(const Target& target, Check& check, const IpView& packet, Millis now);
     bool on_stun(Check& check, const IpView& packet, Millis now);
 

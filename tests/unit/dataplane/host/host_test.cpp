@@ -66,6 +66,13 @@ struct HostTest : testing::Test {
     }
     std::vector<FakeSink::Sent> kept;
 
+    // The answers that were given.
+    struct Given {
+        Attachment at;
+        std::vector<std::uint8_t> bytes;
+    };
+    std::vector<Given> given_answers;
+
     // One probe round: all that is asked is answered by `answers(node, port)`.
     void probe_round(const std::function<bool(IpAddress, std::uint16_t)>& answers) {
         for (const Millis end = now + 2000; now < end; now += 100) {
@@ -106,6 +113,8 @@ struct HostTest : testing::Test {
                                 64);
                 std::memcpy(reply.append(body.size()), body.data(), body.size());
                 EXPECT_EQ(receive(NoteKind::probe_reply, reply.bytes(), frame.at), std::nullopt);
+                const auto bytes = reply.bytes();
+                given_answers.push_back({frame.at, {bytes.begin(), bytes.end()}});
             }
         }
     }
@@ -255,6 +264,22 @@ TEST_F(HostTest, APushKeepsWhatIsKnownOfANodeAndTellsTheNewPolicy) {
     next->services[1].probe = policy::ProbeKind::none;
     host.on_policy(next, {0, 1}, now);
     EXPECT_NE(std::ranges::find(sink.changes, std::make_tuple(1U, 0U, true)), sink.changes.end());
+}
+
+// A node that is slow is no stranger: what nobody waits for any more is taken, and changes nothing.
+TEST_F(HostTest, ALateAnswerIsNoDrop) {
+    start(0);
+    probe_round([](IpAddress, std::uint16_t) { return true; });
+    ASSERT_FALSE(given_answers.empty());
+    sink.changes.clear();
+    for (const Given& given : std::exchange(given_answers, {})) {
+        EXPECT_EQ(receive(NoteKind::probe_reply, given.bytes, given.at), std::nullopt);
+        std::vector<std::uint8_t> other = given.bytes;
+        other[given.at.vlan != 0 ? 18 + 20 : 14 + 20] ^=
+            0x40;  // another source port: nobody's answer
+        EXPECT_EQ(receive(NoteKind::probe_reply, other, given.at), DropReason::host_unhandled);
+    }
+    EXPECT_TRUE(sink.changes.empty());
 }
 
 TEST_F(HostTest, AStrangersAnswerIsNone) {
