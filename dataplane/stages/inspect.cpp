@@ -215,12 +215,9 @@ void inspect_one(Burst& burst, unsigned i, Context& context) {
     const Session& session = *burst.hit[i].session;
     const inspect::Protocol* protocol =
         context.protocols->find(context.policy->rule(session.rule).conformance);
-    // Ended by an earlier packet of this burst: for what it said, or to make room for another.
-    if (session.state == SessionState::free) {
-        if (protocol != nullptr && protocol->enforces()) burst.drop(i, DropReason::not_conformant);
-        return;
-    }
-    if (session.refused()) {
+    // Refused, or ended by an earlier packet of this burst: for what it said, or to make room for
+    // another.
+    if (session.refused() || session.state == SessionState::free) {
         if (protocol != nullptr && protocol->enforces()) burst.drop(i, DropReason::not_conformant);
         return;
     }
@@ -239,8 +236,7 @@ bool is_intact(const rte_mbuf& mbuf, const PacketView& view) {
 }
 
 bool is_delivered(const rte_mbuf& mbuf, const PacketView& view) {
-    const std::uint8_t ttl = view.l3[view.family == Family::ipv4 ? 8 : 7];
-    return ttl > 1 && is_intact(mbuf, view);
+    return !dies_here(view) && is_intact(mbuf, view);
 }
 
 bool is_enforced(const Session& session, const Context& context) {
