@@ -135,10 +135,15 @@ class Tester:
         return head / flow.packet()
 
     def warm_up(self, flows):
-        """A packet of each flow, so that no next hop has to be asked for later: few packets wait for an answer."""
+        """A packet of each flow and its answer, so that no next hop of either side has to be asked for later:
+        few packets wait for an answer."""
         for flow in flows:
-            self.wires[flow.came_by[0]].send(self.frame(flow))
-            self.wires[flow.left_by[0]].wait(lambda frame, flow=flow: is_request(frame, flow), timeout=WAIT / 10)
+            near, far = (self.wires[device] for device, _ in (flow.came_by, flow.left_by))
+            near.send(self.frame(flow))
+            request = far.wait(lambda frame, flow=flow: is_request(frame, flow), timeout=WAIT / 10)
+            if request is not None:  # else the flow itself will say so
+                far.send(answer(request, flow))
+                near.wait(lambda frame, flow=flow: is_reply(frame, flow), timeout=WAIT / 10)
         self.before = self.counters()
 
     def send(self, flow):
@@ -146,11 +151,8 @@ class Tester:
         device, _ = flow.came_by
         there = self.passage(device, [self.frame(flow)] * COPIES, flow.left_by[0],
                              lambda ip: belongs(ip, flow) and ip.dport == flow.dport)
-        replies = [answer for frame in there.heard
-                   if (answer := frames.servers(FAR_MACS[flow.left_by[0]], {frames.ip_of(frame).dst})(frame)) is not None]
-        back = self.passage(flow.left_by[0], replies, device,
-                            lambda ip: (ip.src, ip.sport, ip.dst, ip.dport) ==
-                            (flow.destination, flow.dport, flow.source, flow.sport)) if replies else None
+        replies = [reply for frame in there.heard if (reply := answer(frame, flow)) is not None]
+        back = self.passage(flow.left_by[0], replies, device, lambda ip: answers(ip, flow)) if replies else None
         return there, back
 
     def passage(self, device, sent, far_device, matches):
@@ -160,8 +162,7 @@ class Tester:
             self.wires[device].send(frame)
         ip = frames.ip_of(sent[0])
         done = Passage(device, (ip.src, ip.sport, ip.dst, ip.dport, "tcp" if frames.TCP in ip else "udp"), len(sent))
-        wanted = lambda frame: frames.ip_of(frame) is not None and (frames.TCP in frame or frames.UDP in frame) and \
-            matches(frames.ip_of(frame))
+        wanted = lambda frame: has_ports(frame) and matches(frames.ip_of(frame))
         deadline = time.monotonic() + WAIT
         while time.monotonic() < deadline and len(done.heard) < len(sent):
             time.sleep(0.02)
@@ -174,9 +175,27 @@ class Tester:
         return done
 
 
+def answer(request, flow):
+    """What the server of a flow says to a request as it left the firewall; None if it says nothing to it."""
+    return frames.servers(FAR_MACS[flow.left_by[0]], {frames.ip_of(request).dst})(request)
+
+
+def has_ports(frame):
+    return frames.ip_of(frame) is not None and (frames.TCP in frame or frames.UDP in frame)
+
+
 def is_request(frame, flow):
     ip = frames.ip_of(frame)
-    return ip is not None and (frames.TCP in frame or frames.UDP in frame) and ip.dport == flow.dport and belongs(ip, flow)
+    return has_ports(frame) and ip.dport == flow.dport and belongs(ip, flow)
+
+
+def is_reply(frame, flow):
+    return has_ports(frame) and answers(frames.ip_of(frame), flow)
+
+
+def answers(ip, flow):
+    """What a flow's reply looks like where its request came from."""
+    return (ip.src, ip.sport, ip.dst, ip.dport) == (flow.destination, flow.dport, flow.source, flow.sport)
 
 
 def belongs(ip, flow):
