@@ -109,6 +109,7 @@ void report(const nic::Device& device, const nic::DeviceConfig& config) {
 
 // What can fail without DPDK comes first: its mistakes are found at once and leave nothing behind.
 int serve(const Config& config) {
+    gain_no_privileges();
     const FileDescriptor signals = take_signals();
     const auto control = find_user(config.control_user);
     auto socket = open_socket(config, control);

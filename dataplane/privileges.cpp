@@ -29,8 +29,11 @@ tl::expected<void, std::string> drop_privileges(const std::string& user) {
         setresuid(found->uid, found->uid, found->uid) != 0)
         return fail(std::string("cannot become this user: ") + std::strerror(errno));
     if (found->uid != 0 && setuid(0) == 0) return fail("root could be regained");
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     return {};
+}
+
+void gain_no_privileges() {
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
 }  // namespace portcullis::dataplane
