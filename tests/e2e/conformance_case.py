@@ -6,7 +6,9 @@ import re
 import tempfile
 import time
 
-from case import HLB, FirewallCase, wait_until
+import yaml
+
+from case import HLB, INTERNET, FirewallCase, wait_until
 
 REVERSE_PROXY = "203.0.113.200"
 ACCESS_NODE, WEB_NODE, AV_NODE = "203.0.113.11", "203.0.113.21", "203.0.113.31"
@@ -20,6 +22,26 @@ conformance:
     web-conferencing-443: {{names: [conf.example.com], missing-name: refuse}}
     reverse-proxy-443: {{names: [meet.example.com, dialin.example.com], missing-name: refuse}}
 """
+
+
+def pairs(value):
+    """Wherever a topology has [IPv4, IPv6]."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, list):
+        return {}
+    if len(value) == 2 and all(isinstance(v, str) for v in value) and [":" in v for v in value] == [False, True]:
+        return {value[0]: value[1]}
+    return {v4: v6 for item in value for v4, v6 in pairs(item).items()}
+
+
+with open(HLB, encoding="utf-8") as sample:
+    OTHER_FAMILY = pairs(yaml.safe_load(sample)) | pairs(INTERNET)
+
+
+def six(address):
+    """The IPv6 address of what has this IPv4 address, in the sample or in the Internet."""
+    return OTHER_FAMILY[address]
 
 
 def topology_text(mode):
@@ -55,10 +77,11 @@ class ConformanceCase(FirewallCase):
 
     def judged(self, service):
         """{matched, refused, watched} of a service; absent in mode off."""
-        for entry in self.firewall.json("signatures")["signatures"]:
-            if entry["service"] == service:
-                return {name: entry[name] for name in ("matched", "refused", "watched")}
-        return {"matched": 0, "refused": 0, "watched": 0}
+        return self.all_judged().get(service, {"matched": 0, "refused": 0, "watched": 0})
+
+    def all_judged(self):
+        return {entry["service"]: {name: entry[name] for name in ("matched", "refused", "watched")}
+                for entry in self.firewall.json("signatures")["signatures"]}
 
     def watching(self, service, act, **expected):
         """What `act` returns; and what it has changed in the counts of `service` must be `expected`, where a
@@ -96,3 +119,14 @@ class ConformanceCase(FirewallCase):
         except Exception:
             self.fail(f"no log entry of {service} says {reason}, dropped={dropped}, {first_bytes[:8]}: "
                       f"{self.denies(service, since)}")
+
+    def assert_all_logged(self, told, since):
+        """`told`: {(address, port) of a session: whether its log entries say that it was dropped, one of each}."""
+        def logged():
+            entries = [d for d in self.firewall.json("denies")["denies"] if d["unix_ms"] >= since * 1000 - 1]
+            return {source: [d["dropped"] for d in entries if (d["src"], d["sport"]) == source] for source in told}
+
+        deadline = time.monotonic() + 5
+        while logged() != told and time.monotonic() < deadline:
+            time.sleep(0.1)
+        self.assertEqual(logged(), told)

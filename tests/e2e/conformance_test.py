@@ -13,7 +13,8 @@ import programs
 from case import (ACCESS_VIP, AV_VIP, CLIENT, INTERNET, WEB_VIP, clients, services, stun_request, tcp_socket, udp_socket,
                   wait_until)
 from conformance_case import ACCESS_NODE, AV_NODE, PUBLISHED, REVERSE_PROXY, UNPUBLISHED, WEB_NODE, ConformanceCase
-from stranger import RST, Ear, Recorder
+from recorder import Recorder
+from stranger import RST, Ear
 
 PARTNER, XMPP, DNS = (INTERNET[name][0] for name in ("partner", "xmpp", "dns"))
 RTP_PORT, BANNER_PORT = 50010, 50030
@@ -273,6 +274,7 @@ class Programs(ConformanceCase):
         undecided.sendall(b"SSH-2.0-x\r\n")
         with self.assertRaises(ConnectionResetError):
             undecided.recv(100)
+        wait_until(lambda: self.reached(ACCESS_NODE, 443)[1], "the server to be told", timeout=2)
         self.assertEqual(self.reached(ACCESS_NODE, 443), (b"", True))
 
 

@@ -1,148 +1,19 @@
 #!/usr/bin/python3
 """Application conformance against senders that cut, shuffle, overlap and lie: what conforms gets through all the
 same, and of what does not the server's application never gets more than a beginning that still could have."""
-import os
-import random
-import ssl
-import struct
 import time
 import unittest
 
-from case import ACCESS_VIP, AV_VIP, WEB_VIP, wait_until
-from conformance_case import ACCESS_NODE, AV_NODE, PUBLISHED, REVERSE_PROXY, UNPUBLISHED, WEB_NODE, ConformanceCase
-from stranger import ACK, FIN, LOW_TTL, PSH, RST, SYN, URG, Recorder, Stranger, far_away
-
-STRANGER = "198.51.100.77"
-SSH = b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u6\r\n" + bytes(range(64)) * 2
-AFTER = b"and what follows it"
+from case import wait_until
+from evasion_case import (AFTER, SERVICES, EvasionCase, by_ack, by_checksum, by_ttl, control, cut, shuffled, without_ack)
+from stranger import ACK, FIN, PSH, RST, SYN, URG
 
 
-def hello(name):
-    """The ClientHello that OpenSSL sends."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    try:
-        context.wrap_bio(incoming, outgoing, server_hostname=name).do_handshake()
-    except ssl.SSLWantReadError:
-        pass
-    return outgoing.read()
-
-
-def in_records(data, size):
-    """A hello's record as several records."""
-    body = data[5:]
-    return b"".join(data[:3] + struct.pack("!H", len(body[i:i + size])) + body[i:i + size] for i in range(0, len(body), size))
-
-
-def stun(transaction=b"evasion-test"):
-    return struct.pack("!HHI", 1, 0, 0x2112A442) + transaction
-
-
-def pseudo_hello():
-    return bytes.fromhex("160301002d010000290301") + bytes(32) + bytes.fromhex("000002001801" "00")
-
-
-def turn():
-    """An Allocate request with the magic cookie, framed ([MS-TURN] 2.1.4, 2.2.2.8)."""
-    message = struct.pack("!HH", 3, 8) + bytes(range(16)) + bytes.fromhex("000f000472c64bc6")
-    return struct.pack("!BBH", 2, 0, len(message)) + message
-
-
-STREAM = (b"<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' "
-          b"from='a.example' to='b.example' version='1.0'>")
-REQUEST = b"GET /meet/ HTTP/1.1\r\nHost: meet.example.com\r\nUser-Agent: test\r\n\r\n"
-# Service, where it is reached, where its server is; what conforms; and what does not, with as many of its
-# bytes as may arrive before that can be known.
-PUBLIC, EVIL = hello(PUBLISHED["web"]), hello(UNPUBLISHED)
-SERVICES = {
-    "web-conferencing-443": (WEB_VIP, 443, WEB_NODE, [PUBLIC, in_records(PUBLIC, 40)],
-                             [(SSH, 0), (REQUEST, 0), (EVIL, len(EVIL) - 1), (hello(None), len(hello(None)) - 1)]),
-    "access-5269": (ACCESS_VIP, 5269, ACCESS_NODE, [STREAM], [(SSH, 0), (EVIL, 0), (b"<html>" + SSH, 1)]),
-    "av-443": (AV_VIP, 443, AV_NODE, [stun(), turn(), pseudo_hello() + turn()],
-               [(SSH, 7), (EVIL, 49), (pseudo_hello() + SSH, 50)]),
-    "media-tcp": (AV_NODE, 50020, AV_NODE, [struct.pack("!H", len(stun())) + stun()], [(SSH, 9), (EVIL, 49)]),
-    "reverse-proxy-80": (REVERSE_PROXY, 80, REVERSE_PROXY, [REQUEST],
-                         [(SSH, 0), (EVIL, 0), (b"CONNECT inside:22 HTTP/1.1\r\n\r\n", 0)]),
-}
-
-
-def cut(data, size, step=None, group=16):
-    """Rounds of up to `group` pieces of `size` bytes, one every `step`."""
-    pieces = [(o, data[o:o + size]) for o in range(0, len(data), step or size)]
-    return [pieces[i:i + group] for i in range(0, len(pieces), group)]
-
-
-def shuffled(rounds, seed):
-    mixed = [list(r) for r in rounds]
-    for pieces in mixed:
-        random.Random(seed).shuffle(pieces)
-    return mixed
-
-
-# Decoys: `good` bytes in a packet that reaches the firewall, and that no server takes.
-
-def by_checksum(good):
-    return lambda c, o, d: c.segment(o, (good + d)[o:o + len(d)], broken=True)
-
-
-def by_ttl(good):
-    return lambda c, o, d: c.segment(o, (good + d)[o:o + len(d)], ttl=LOW_TTL)
-
-
-def by_ack(good):
-    """Acknowledges what the server has never sent."""
-    return lambda c, o, d: c.segment(o, (good + d)[o:o + len(d)], ack=100000)
-
-
-def without_ack(good):
-    return lambda c, o, d: c.segment(o, (good + d)[o:o + len(d)], flags=PSH)
-
-
-def control(flags):
-    """Ends the connection, for those who believe it."""
-    return lambda c, o, d: c.segment(o, flags=flags, broken=True)
-
-
-class Evasions(ConformanceCase):
-    with_services = False
-
-    @classmethod
-    def start_firewall(cls):
-        edge, proxy = cls.site.edges[0], cls.site.rp
-        cls.recorders = {}
-        for service, (_, port, node, _, _) in SERVICES.items():
-            cls.recorders[service] = Recorder(proxy if node == REVERSE_PROXY else edge, node, port)
-            cls.addClassCleanup(cls.recorders[service].close)
-        for port in (443, 5061):  # a node is alive while each of its services is
-            cls.addClassCleanup(Recorder(edge, ACCESS_NODE, port).close)
-        cls.addClassCleanup(Recorder(edge, AV_NODE, 3478).close)
-        for host in (edge, proxy):
-            far_away(host)
-        cls.stranger = Stranger(cls.site.internet, "eth0", STRANGER)
-        cls.addClassCleanup(cls.stranger.close)
-        cls.seed = int(os.environ.get("PORTCULLIS_SEED") or int.from_bytes(os.urandom(4), "big"))
-        print(f"seed {cls.seed}", flush=True)
-        super().start_firewall()
-
-    @classmethod
-    def wait_until_forwarding(cls):
-        for vip, port, _, _, _ in SERVICES.values():
-            connection = cls.stranger.connection(vip, port)
-
-            def answered(c=connection):
-                c.syn()
-                return c.synchronised.wait(0.2)
-
-            wait_until(answered, f"{vip}:{port} to answer", timeout=20)
-            connection.close()
-
+class Evasions(EvasionCase):
     # What conforms
 
     def assert_delivered(self, service, good, rounds, before=None, first=b"", whole=True):
-        recorder = self.recorders[service]
-        recorder.forget()
-        connection = self.stranger.connection(*SERVICES[service][:2]).open(first)
+        connection, recorder = self.connection(service).open(first), self.recorder(service)
         try:
             done = connection.deliver(rounds, seconds=8, before=before)
             self.assertTrue(done, f"{connection.acked} of {len(good)} bytes arrived, reset: {connection.ended.is_set()}; "
@@ -191,9 +62,7 @@ class Evasions(ConformanceCase):
 
     def assert_refused(self, service, bad, may_arrive, rounds, before=None, first=b"", prepare=None):
         """However it is sent: the application has got no more than `may_arrive` bytes of it."""
-        recorder = self.recorders[service]
-        recorder.forget()
-        connection = self.stranger.connection(*SERVICES[service][:2])
+        connection, recorder = self.connection(service), self.recorder(service)
         if prepare:
             prepare(connection)
         try:
@@ -305,6 +174,13 @@ class Evasions(ConformanceCase):
             return lambda c, o, d: c.segment(-4, good[:4] + d[:4])
 
         self.try_bad(lambda bad: [[(0, bad)]], shifted)
+
+    def test_over_ipv6(self):
+        self.ipv6 = True
+        self.try_good(lambda good: shuffled(cut(good, max(8, len(good) // 12), group=6), self.seed), by_checksum)
+        self.try_bad(lambda bad: cut(bad, 24))
+        for lost in (by_checksum, by_ttl):
+            self.try_bad(lambda bad: [[(0, bad)]], lost)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""A TCP of our own, for segments that no kernel sends: pieces of any size in any order, decoys that die on
-their way. It runs on an address that the sending host does not have, so its kernel resets nothing; and an ear on
-a device, for what the wires carried.
+"""A TCP and UDP of our own, for what no kernel sends: pieces of any size in any order, decoys that die on their
+way. It runs on addresses that the sending host does not have, so its kernel resets nothing; and an ear on a
+device, for what the wires carried.
 """
 import random
 import socket
@@ -9,6 +9,7 @@ import threading
 import time
 from collections import namedtuple
 
+TCP, UDP = socket.IPPROTO_TCP, socket.IPPROTO_UDP
 FIN, SYN, RST, PSH, ACK, URG = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 SO_RCVBUFFORCE = 33
 OUTGOING = 4
@@ -21,15 +22,22 @@ Packet = namedtuple("Packet", "proto src sport dst dport seq ack flags payload")
 
 
 def parse(frame):
-    """A TCP or UDP packet over IPv4, None for any other frame."""
-    if len(frame) < 34 or frame[12:14] != b"\x08\x00" or frame[23] not in (6, 17):
-        return None
+    """A TCP or UDP packet over IPv4 or IPv6 without extension headers, None for any other frame."""
     ip = 14
-    l4 = ip + (frame[ip] & 15) * 4
-    end = ip + struct.unpack_from("!H", frame, ip + 2)[0]
-    src, dst = socket.inet_ntoa(frame[ip + 12:ip + 16]), socket.inet_ntoa(frame[ip + 16:ip + 20])
+    if len(frame) >= 34 and frame[12:14] == b"\x08\x00":
+        proto, l4 = frame[23], ip + (frame[ip] & 15) * 4
+        end = ip + struct.unpack_from("!H", frame, ip + 2)[0]
+        src, dst = socket.inet_ntoa(frame[ip + 12:ip + 16]), socket.inet_ntoa(frame[ip + 16:ip + 20])
+    elif len(frame) >= 54 and frame[12:14] == b"\x86\xdd":
+        proto, l4 = frame[20], ip + 40
+        end = l4 + struct.unpack_from("!H", frame, ip + 4)[0]
+        src, dst = (socket.inet_ntop(socket.AF_INET6, frame[at:at + 16]) for at in (ip + 8, ip + 24))
+    else:
+        return None
+    if proto not in (TCP, UDP):
+        return None
     sport, dport = struct.unpack_from("!HH", frame, l4)
-    if frame[23] == 17:
+    if proto == UDP:
         return Packet("udp", src, sport, dst, dport, 0, 0, 0, bytes(frame[l4 + 8:end]))
     seq, ack, offset, flags = struct.unpack_from("!IIBB", frame, l4 + 4)
     return Packet("tcp", src, sport, dst, dport, seq, ack, flags, bytes(frame[l4 + (offset >> 4) * 4:end]))
@@ -66,37 +74,71 @@ class Ear:
         self.socket.close()
 
 
-class Stranger:
-    """An Internet host that is not there."""
+def packed(address):
+    return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
 
-    def __init__(self, host, device, address):
-        self.address = address
-        self.raw = host.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-        self.connections = {}
+
+class Stranger:
+    """A host that is not there, with an IPv4 and an IPv6 address."""
+
+    def __init__(self, host, device, address, address6):
+        self.host = host
+        self.addresses = {False: address, True: address6}
+        # What is written is sent as it is, IP header included; only IPv4's checksum is the kernel's.
+        self.raw = {six: host.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
+                    for six, family in ((False, socket.AF_INET), (True, socket.AF_INET6))}
+        self.ends = {}
         self.ports = iter(range(20000, 45000))
         self.ear = Ear(host, device, self.hear)
 
     def hear(self, packet):
-        connection = self.connections.get(packet.dport)
-        if connection is not None and packet.proto == "tcp" and packet.dst == self.address:
-            connection.hear(packet)
+        end = self.ends.get((packet.proto, packet.dport))
+        if end is not None and packet.dst in self.addresses.values():
+            end.hear(packet)
 
     def connection(self, destination, port):
         made = Connection(self, next(self.ports), destination, port)
-        self.connections[made.sport] = made
+        self.ends["tcp", made.sport] = made
         return made
 
-    def send(self, destination, segment, ttl, broken):
-        ends = socket.inet_aton(self.address) + socket.inet_aton(destination)
-        total = checksum(ends + struct.pack("!HH", 6, len(segment)) + segment)
-        segment = segment[:16] + struct.pack("!H", total ^ (0x5555 if broken else 0)) + segment[18:]
-        # The kernel fills in identification and checksum of the IP header.
-        head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(segment), 0, 0x4000, ttl, 6, 0) + ends
-        self.raw.sendto(head + segment, (destination, 0))
+    def flow(self, destination, port):
+        made = Flow(self, next(self.ports), destination, port)
+        self.ends["udp", made.sport] = made
+        return made
+
+    def forget(self, proto, sport):
+        self.ends.pop((proto, sport), None)
+
+    def send(self, destination, protocol, segment, ttl=64, broken=False, fragments=1):
+        """`segment` with room for its checksum; `broken`: that is wrong."""
+        six = ":" in destination
+        ends = packed(self.addresses[six]) + packed(destination)
+        at = 16 if protocol == TCP else 6
+        total = checksum(ends + struct.pack("!HH", protocol, len(segment)) + segment)
+        if broken:
+            total = total ^ 0x5555 or 0xaaaa
+        elif protocol == UDP:
+            total = total or 0xffff
+        segment = segment[:at] + struct.pack("!H", total) + segment[at + 2:]
+        size = len(segment) if fragments == 1 else (-(-len(segment) // fragments) + 7) // 8 * 8
+        number = random.getrandbits(16) or 1
+        for offset in range(0, len(segment), size):
+            piece = segment[offset:offset + size]
+            more = offset + size < len(segment)
+            if not six:
+                flags = 0x4000 if fragments == 1 else offset // 8 | more << 13
+                head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(piece), number, flags, ttl, protocol, 0) + ends
+            elif fragments == 1:
+                head = struct.pack("!IHBB", 6 << 28, len(piece), protocol, ttl) + ends
+            else:
+                head = (struct.pack("!IHBB", 6 << 28, 8 + len(piece), socket.IPPROTO_FRAGMENT, ttl) + ends +
+                        struct.pack("!BBHI", protocol, 0, offset | more, number))
+            self.raw[six].sendto(head + piece, (destination, 0))
 
     def close(self):
         self.ear.close()
-        self.raw.close()
+        for raw in self.raw.values():
+            raw.close()
 
 
 def checksum(data):
@@ -144,7 +186,7 @@ class Connection:
         number = (self.next_in + ack) & 0xffffffff if flags & ACK else 0
         head = struct.pack("!HHIIBBHHH", self.sport, self.port, sequence, number, 0x50, flags, 65000, 0,
                            len(data) if flags & URG else 0)
-        self.stranger.send(self.destination, head + data, ttl, broken)
+        self.stranger.send(self.destination, TCP, head + data, ttl, broken)
 
     def syn(self, data=b"", **how):
         self.segment(-1, data, flags=SYN, **how)
@@ -188,68 +230,35 @@ class Connection:
     def close(self):
         """By a reset, so that nothing stays behind."""
         self.segment(self.acked, flags=RST | ACK)
-        self.stranger.connections.pop(self.sport, None)
+        self.stranger.forget("tcp", self.sport)
+
+
+class Flow:
+    """Datagrams of one port of a stranger to one destination, and what came back."""
+
+    def __init__(self, stranger, sport, destination, port):
+        self.stranger, self.sport, self.destination, self.port = stranger, sport, destination, port
+        self.heard = []
+
+    @property
+    def source(self):
+        return self.stranger.addresses[":" in self.destination], self.sport
+
+    def hear(self, packet):
+        self.heard.append(packet.payload)
+
+    def send(self, data, **how):
+        """`how`: see Stranger.send()."""
+        head = struct.pack("!HHHH", self.sport, self.port, 8 + len(data), 0)
+        self.stranger.send(self.destination, UDP, head + data, **how)
+
+    def close(self):
+        self.stranger.forget("udp", self.sport)
 
 
 def far_away(host):
     """Routers between the firewall and this host: what has little life left dies after the firewall has seen it."""
-    host.run("nft", "add", "table", "ip", "far")
-    host.run("nft", "add", "chain", "ip", "far", "in", "{ type filter hook prerouting priority -300; }")
-    host.run("nft", "add", "rule", "ip", "far", "in", "ip", "ttl", "<", str(FAR), "drop")
-
-
-class Recorder:
-    """A TCP server that says nothing (or `greets`), and keeps what its kernel has taken of each connection."""
-
-    def __init__(self, host, address, port, greets=b""):
-        self.listener = host.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind((address, port))
-        self.listener.listen(64)
-        self.listener.settimeout(0.1)
-        self.greets = greets
-        self.lock = threading.Lock()
-        self.heard = []   # one bytearray for each connection
-        self.open = {}
-        self.ended = False
-        self.thread = threading.Thread(target=self.serve, daemon=True)
-        self.thread.start()
-
-    def serve(self):
-        while not self.ended:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:  # nobody for a while, or one that was reset before we came to it
-                continue
-            reader = threading.Thread(target=self.read, args=(connection,), daemon=True)
-            reader.start()
-
-    def read(self, connection):
-        heard = bytearray()
-        with self.lock:
-            self.heard.append(heard)
-        with connection:
-            connection.settimeout(20)
-            try:
-                if self.greets:
-                    connection.sendall(self.greets)
-                while not self.ended and (data := connection.recv(65536)):
-                    with self.lock:
-                        heard += data
-            except OSError:
-                pass
-
-    def forget(self):
-        """Of a connection that goes on, too."""
-        with self.lock:
-            self.heard = []
-
-    def streams(self):
-        """What has come, without the connections that said nothing (probes)."""
-        with self.lock:
-            return [bytes(h) for h in self.heard if h]
-
-    def close(self):
-        self.ended = True
-        self.thread.join(2)
-        self.listener.close()
+    for family, field in (("ip", "ttl"), ("ip6", "hoplimit")):
+        host.run("nft", "add", "table", family, "far")
+        host.run("nft", "add", "chain", family, "far", "in", "{ type filter hook prerouting priority -300; }")
+        host.run("nft", "add", "rule", family, "far", "in", family, field, "<", str(FAR), "drop")
