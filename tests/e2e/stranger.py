@@ -17,6 +17,7 @@ OUTGOING = 4
 FAR = 8
 LOW_TTL = FAR - 2
 RESEND = 0.06  # seconds; longer than a kernel delays its ACK
+AGAIN = 8      # pieces sent again at once
 
 Packet = namedtuple("Packet", "proto src sport dst dport seq ack flags payload")
 
@@ -208,21 +209,24 @@ class Connection:
         to send its decoys before a piece is sent. True once everything is; false after a reset or too long."""
         deadline = time.monotonic() + seconds
         for pieces in rounds:
-            while True:
-                missing = [p for p in pieces if p[0] + len(p[1]) > self.acked]
-                if not missing:
-                    break
+            patience, acked = RESEND, None
+            while missing := [p for p in pieces if p[0] + len(p[1]) > self.acked]:
                 if self.ended.is_set() or time.monotonic() > deadline:
                     return False
+                if acked is not None:
+                    # Less, and later each time, as any TCP does: a slow machine must not look like a sender of nothing new.
+                    again = sorted(missing)[:AGAIN]
+                    missing = [p for p in missing if p in again]
+                    patience = RESEND if self.acked > acked else 2 * patience
+                acked = self.acked
                 for offset, data in missing:
                     if before:
                         before(self, offset, data)
                     self.segment(offset, data)
-                self.await_ack(max(o + len(d) for o, d in missing))
+                self.await_ack(max(o + len(d) for o, d in missing), min(time.monotonic() + patience, deadline))
         return True
 
-    def await_ack(self, target):
-        until = time.monotonic() + RESEND
+    def await_ack(self, target, until):
         while self.acked < target and not self.ended.is_set() and (left := until - time.monotonic()) > 0:
             self.news.wait(left)
             self.news.clear()
