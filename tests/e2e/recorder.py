@@ -9,15 +9,16 @@ def family(address):
 
 
 class Recorder:
-    """A TCP server that says nothing (or `greets`), and keeps what its kernel has taken of each connection."""
+    """A TCP server that says nothing (or `greets`, or `echoes`), and keeps what its kernel has taken of each
+    connection."""
 
-    def __init__(self, host, address, port, greets=b""):
+    def __init__(self, host, address, port, greets=b"", echoes=False):
         self.listener = host.socket(family(address), socket.SOCK_STREAM)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.listener.bind((address, port))
         self.listener.listen(64)
         self.listener.settimeout(0.1)
-        self.greets = greets
+        self.greets, self.echoes = greets, echoes
         self.lock = threading.Lock()
         self.heard = []   # one bytearray for each connection
         self.ended = False
@@ -45,6 +46,8 @@ class Recorder:
                 while not self.ended and (data := connection.recv(65536)):
                     with self.lock:
                         heard += data
+                    if self.echoes:
+                        connection.sendall(data)
             except OSError:
                 pass
 
@@ -65,14 +68,14 @@ class Recorder:
 
 
 class DatagramRecorder:
-    """A UDP server that says nothing by itself, and keeps what its kernel has taken of each sender, in order.
-    The firewall's probes are answered, and not kept."""
+    """A UDP server that says nothing by itself (or `echoes`), and keeps what its kernel has taken of each sender, in
+    order. The firewall's probes are answered, and not kept."""
 
-    def __init__(self, host, address, port, probers=()):
+    def __init__(self, host, address, port, probers=(), echoes=False):
         self.socket = host.socket(family(address), socket.SOCK_DGRAM)
         self.socket.bind((address, port))
         self.socket.settimeout(0.1)
-        self.probers = set(probers)
+        self.probers, self.echoes = set(probers), echoes
         self.lock = threading.Lock()
         self.heard = {}   # (address, port): datagrams
         self.ended = False
@@ -90,6 +93,8 @@ class DatagramRecorder:
                 continue
             with self.lock:
                 self.heard.setdefault(sender[:2], []).append(data)
+            if self.echoes:
+                self.answer(sender, data)
 
     def answer(self, sender, data):
         self.socket.sendto(data, sender)
