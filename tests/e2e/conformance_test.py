@@ -5,69 +5,30 @@ works and what does not is refused before its server has seen it; in mode watch 
 sipp has no TLS in Debian: stunnel speaks it for sipp. A tunnel in well-formed DNS passes, as iodine with TXT shows;
 with records that no resolver asks for it does not. gnutls-cli stands for clients with another TLS than OpenSSL."""
 import os
-import threading
 import time
 import unittest
 
 import programs
-from case import (ACCESS_VIP, AV_VIP, CLIENT, INTERNET, WEB_VIP, clients, services, stun_request, tcp_socket, udp_socket,
-                  wait_until)
-from conformance_case import ACCESS_NODE, AV_NODE, PUBLISHED, REVERSE_PROXY, UNPUBLISHED, WEB_NODE, ConformanceCase
+from case import ACCESS_VIP, AV_VIP, CLIENT, INTERNET, WEB_VIP, clients, stun_request, tcp_socket, udp_socket, wait_until
+from conformance_case import ACCESS_NODE, AV_NODE, PUBLISHED, REVERSE_PROXY
+from programs_case import ANY, DNS, RTP_PORT, ProgramsCase
 from recorder import Recorder
-from stranger import RST, Ear
 
-PARTNER, XMPP, DNS = (INTERNET[name][0] for name in ("partner", "xmpp", "dns"))
-RTP_PORT, BANNER_PORT = 50010, 50030
-ANY = (1, 20)  # sessions
+PARTNER, XMPP = INTERNET["partner"][0], INTERNET["xmpp"][0]
+BANNER_PORT = 50030
 
 
-class Programs(ConformanceCase):
-    with_services = False
-
+class Programs(ProgramsCase):
     @classmethod
     def start_firewall(cls):
-        site, edge = cls.site, cls.site.edges[0]
-        services.nginx(edge, [(ACCESS_NODE, 443), (WEB_NODE, 443)], [])
-        services.start_reverse_proxy(site)
-        services.start_corporate(site)
-        services.nginx(site.internet, [], [(INTERNET["crl"][0], 80)])
-        programs.turn(edge, AV_NODE, 443)
-        programs.sip_server(edge, ACCESS_NODE)
-        cls.xmpp = programs.prosody(site.internet, XMPP, XMPP)
+        edge = cls.site.edges[0]
+        cls.xmpp = programs.prosody(cls.site.internet, XMPP, XMPP)
         programs.prosody(edge, ACCESS_NODE, ACCESS_VIP)
         cls.banner = Recorder(edge, AV_NODE, BANNER_PORT, greets=b"220 mail.example ESMTP\r\n")
         cls.addClassCleanup(cls.banner.close)
-        cls.media = udp_socket(edge, AV_NODE, RTP_PORT, timeout=1.0)
-        cls.addClassCleanup(cls.media.close)
-        # What leaves the firewall toward the perimeter: payload and resets.
-        cls.lock, cls.arrived = threading.Lock(), []
-        for device in ("dmz-x", "dmz-p"):
-            cls.addClassCleanup(Ear(site.switch, device, cls.hear).close)
-        cls.internet = site.internet
         super().start_firewall()
 
-    @classmethod
-    def hear(cls, packet):
-        if packet.payload or packet.flags & RST:
-            with cls.lock:
-                cls.arrived.append(packet)
-
-    def reached(self, address, port):
-        """Payload that has come to a server, and whether it was reset, since forget()."""
-        with self.lock:
-            # Not our probes of the nodes.
-            own = [p for p in self.arrived if (p.dst, p.dport) == (address, port) and p.payload[:2] != b"\x00\x01"]
-        return b"".join(p.payload for p in own), any(p.flags & RST for p in own)
-
-    def forget(self):
-        with self.lock:
-            self.arrived.clear()
-
     # What conforms works
-
-    def works(self, service, act, sessions=ANY):
-        worked, said = self.watching(service, act, matched=sessions)
-        self.assertTrue(worked, said)
 
     def test_tls_of_openssl(self):
         for version in ("-tls1", "-tls1_2", "-tls1_3"):
@@ -119,25 +80,6 @@ class Programs(ConformanceCase):
         self.works("dns-tcp", lambda: clients.dns_tcp(self.edge, ACCESS_NODE, DNS, 53))
         server.stop()
 
-    def start_dns(self):
-        process = self.internet.start("dnsmasq", "dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts",
-                                      "--conf-file=/dev/null", "--bind-interfaces", "--user=root", "--pid-file=",
-                                      "--address=/crl.example/198.51.100.80", f"--listen-address={DNS}")
-        self.addCleanup(process.stop)
-        services.wait_listening(self.internet, process, "udp", DNS, 53)
-        return process
-
-    def heard_media(self):
-        """Datagrams at the A/V node that look like RTP, until nothing more comes."""
-        count = 0
-        self.media.settimeout(0.3)
-        try:
-            while True:
-                data, _ = self.media.recvfrom(2048)
-                count += data[0] >> 6 == 2
-        except OSError:
-            return count
-
     def test_rtp_after_a_check_and_by_itself(self):
         def stream(checked):
             port = 40010 + checked
@@ -153,63 +95,6 @@ class Programs(ConformanceCase):
                 self.works("media-udp", lambda c=checked: stream(c), sessions=(1, 1))
 
     # What does not is refused, or only noted
-
-    def negatives(self):
-        """Service, its server, how it is abused, why that is refused, how it begins, and what of it may arrive."""
-        here = self.internet
-        return [
-            ("access-443", (ACCESS_NODE, 443), lambda: programs.ssh(here, ACCESS_VIP, 443), "wrong-protocol", b"SSH-2.0-", b""),
-            ("access-443", (ACCESS_NODE, 443), lambda: programs.socat(here, ACCESS_VIP, 443, "raw bytes, and more of them"),
-             "wrong-protocol", b"raw bytes", b""),
-            ("reverse-proxy-443", (REVERSE_PROXY, 443), lambda: programs.curl(here, f"http://{REVERSE_PROXY}:443/"),
-             "wrong-protocol", b"GET / HTTP", b""),
-            ("reverse-proxy-443", (REVERSE_PROXY, 443),
-             lambda: programs.openssl(here, REVERSE_PROXY, 443, "-servername", UNPUBLISHED), "name-not-published",
-             b"\x16\x03", b""),
-            ("reverse-proxy-443", (REVERSE_PROXY, 443), lambda: programs.openssl(here, REVERSE_PROXY, 443, "-noservername"),
-             "name-missing", b"\x16\x03", b""),
-            ("access-443", (ACCESS_NODE, 443), self.stunnel_elsewhere, "name-not-published", b"\x16\x03", b""),
-            ("reverse-proxy-80", (REVERSE_PROXY, 80), lambda: programs.openssl(here, REVERSE_PROXY, 80), "wrong-protocol",
-             b"\x16\x03", b""),
-            ("av-443", (AV_NODE, 443), lambda: programs.openssl(here, AV_VIP, 443, "-servername", PUBLISHED["access"]),
-             "wrong-protocol", b"\x16\x03", b""),
-            ("av-3478", (AV_NODE, 3478), lambda: programs.socat(here, AV_VIP, 3478, "junk" * 20, "UDP"), "wrong-protocol",
-             b"junkjunk", b""),
-            ("media-udp", (AV_NODE, RTP_PORT), lambda: programs.socat(here, AV_NODE, RTP_PORT, "junk" * 20, "UDP"),
-             "wrong-protocol", b"junkjunk", b""),
-        ]
-
-    def stunnel_elsewhere(self):
-        """HTTP in a tunnel of stunnel to a name that is not published."""
-        tunnel = programs.stunnel(self.internet, "elsewhere", f"client = yes\naccept = 127.0.0.1:5080\n"
-                                  f"connect = {ACCESS_VIP}:443\nlocal = {CLIENT}\nsni = {UNPUBLISHED}")
-        try:
-            services.wait_listening(self.internet, tunnel, "tcp", "127.0.0.1", 5080)
-            result = self.internet.run("curl", "-sS", "--max-time", "2", "http://127.0.0.1:5080/", check=False)
-            return result.returncode == 0, result.stderr
-        finally:
-            tunnel.stop()
-
-    def abuse(self, mode):
-        counts = {"enforce": {"refused": ANY}, "watch": {"watched": ANY}, "off": {}}[mode]
-        for number, (service, server, act, reason, begins, may_arrive) in enumerate(self.negatives()):
-            with self.subTest(mode=mode, number=number, service=service, reason=reason):
-                self.forget()
-                since = time.time()
-                worked, said = self.watching(service, act, **counts)
-                wait_until(lambda s=server: mode == "enforce" or self.reached(*s)[0], "what is let through to arrive", timeout=2)
-                payload, was_reset = self.reached(*server)
-                if mode == "enforce":
-                    tcp = service not in ("av-3478", "media-udp")
-                    self.assertEqual(payload, may_arrive)
-                    self.assertFalse(worked and tcp, said)
-                    self.assertEqual(was_reset, tcp, "the server was not told")
-                else:
-                    self.assertEqual(payload[:len(begins)], begins)
-                if mode != "off":
-                    self.assert_logged(service, since, reason, begins, dropped=mode == "enforce")
-                else:
-                    self.assertEqual(self.denies(service, since), [])
 
     def test_abuse_is_refused(self):
         self.abuse("enforce")

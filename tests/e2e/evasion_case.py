@@ -7,8 +7,8 @@ import struct
 
 from case import ACCESS_VIP, AV_VIP, WEB_VIP, wait_until
 from conformance_case import ACCESS_NODE, AV_NODE, PUBLISHED, REVERSE_PROXY, UNPUBLISHED, WEB_NODE, ConformanceCase, six
-from recorder import DatagramRecorder, Recorder
-from stranger import ACK, LOW_TTL, PSH, Stranger, far_away
+from recorder import Recorder
+from stranger import LOW_TTL, PSH, Stranger, far_away
 
 STRANGERS = "198.51.100.77", "2001:db8:0:51::77"
 SSH = b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u6\r\n" + bytes(range(64)) * 2

@@ -108,8 +108,8 @@ class Judged(EvasionCase):
         for sock, to, first in datagrams:
             self.assertTrue(self.echoed(sock, to, first), (to, first))
         for service in self.both():
-            now = self.judged(service)
-            self.assertEqual([now[name] - before[service][name] for name in ("matched", "watched")], [2, 2], service)
+            grown = lambda s=service: [self.judged(s)[name] - before[s][name] for name in ("matched", "watched")]
+            wait_until(lambda g=grown: g() == [2, 2], f"all sessions of {service} to be judged", timeout=5)
         # Not judged yet: nothing said, and the beginning of a hello.
         self.ipv6 = False
         silent, foreign, genuine = (self.connect(ACCESS_VIP, 443) for _ in range(3))

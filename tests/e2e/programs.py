@@ -4,10 +4,18 @@ import os
 import re
 
 from case import CLIENT, services, wait_until
-
-
+from conformance_case import six
 
 PATIENCE = 10  # seconds; only for what hangs, and for a machine that does other things too
+
+
+def near(address):
+    """Whom the clients are to be, for a server at `address`."""
+    return six(CLIENT) if ":" in address else CLIENT
+
+
+def bracket(address):
+    return f"[{address}]" if ":" in address else address
 
 
 def directory(host, name):
@@ -75,10 +83,10 @@ def sip_server(host, address):
 
 # Clients
 
-def openssl(host, address, port, *options):
+def openssl(host, address, port, *options, source=None):
     """A handshake, and the HTTP that nginx answers."""
-    result = host.run("timeout", PATIENCE, "openssl", "s_client", "-quiet", "-bind", f"{CLIENT}:0", "-connect",
-                      f"{address}:{port}", *options, check=False, input="GET / HTTP/1.0\r\n\r\n")
+    result = host.run("timeout", PATIENCE, "openssl", "s_client", "-quiet", "-bind",
+                      f"{bracket(source or near(address))}:0", "-connect", f"{bracket(address)}:{port}", *options, check=False, input="GET / HTTP/1.0\r\n\r\n")
     return "host=" in result.stdout, (result.stdout + result.stderr)[-300:]
 
 
@@ -88,8 +96,8 @@ def gnutls(host, address, port, priority, *options):
     return "host=" in result.stdout, (result.stdout + result.stderr)[-300:]
 
 
-def curl(host, url, *options):
-    result = host.run("curl", "-sS", "--insecure", "--noproxy", "*", "--interface", CLIENT, "--max-time", PATIENCE, *options, url,
+def curl(host, url, *options, source=CLIENT):
+    result = host.run("curl", "-sS", "--insecure", "--noproxy", "*", "--globoff", "--interface", source, "--max-time", PATIENCE, *options, url,
                       check=False)
     return result.returncode == 0 and "host=" in result.stdout, result.stdout + result.stderr
 
@@ -103,7 +111,7 @@ def xmpp_ping(host, config, local, remote):
 
 def uclient(host, address, port, *options):
     """Two allocations, messages from one to the other and back."""
-    result = host.run("timeout", "12", "turnutils_uclient", "-L", CLIENT, "-p", port, "-y", "-c", "-n", "4", "-z", "15",
+    result = host.run("timeout", "12", "turnutils_uclient", "-L", near(address), *(["-x"] if ":" in address else []), "-p", port, "-y", "-c", "-n", "4", "-z", "15",
                       "-l", "120", *options, address, check=False)
     said = result.stdout + result.stderr
     got = re.findall(r"tot_recv_msgs=(\d+)", said)
@@ -130,15 +138,16 @@ def rtp(host, source, sport, address, port, packets=60):
     return result.returncode == 0, result.stderr[-300:]
 
 
-def ssh(host, address, port, source=CLIENT):
-    result = host.run("timeout", PATIENCE, "ssh", "-p", port, "-b", source, "-o", "BatchMode=yes", "-o",
+def ssh(host, address, port):
+    result = host.run("timeout", PATIENCE, "ssh", "-p", port, "-b", near(address), "-o", "BatchMode=yes", "-o",
                       "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", f"nobody@{address}", check=False)
     return result.returncode == 0, result.stderr
 
 
-def socat(host, address, port, data, transport="TCP"):
-    result = host.run("timeout", PATIENCE, "socat", "-t", "0.5", "-", f"{transport}:{address}:{port},bind={CLIENT}", check=False,
-                      input=data)
+def socat(host, address, port, data, transport="TCP", source=None):
+    family = "6" if ":" in address else "4"
+    result = host.run("timeout", PATIENCE, "socat", "-t", "0.5", "-",
+                      f"{transport}{family}:{bracket(address)}:{port},bind={bracket(source or near(address))}", check=False, input=data)
     return bool(result.stdout), result.stdout + result.stderr
 
 
