@@ -38,7 +38,7 @@ GENUINE = [("av-3478", [STUN]), ("av-3478", [TURN], [False]), ("media-udp", [STU
 
 # Steps of a story: a datagram, how it is sent, and the counter of its drop (None: it arrives; LOST: it dies on the
 # way). After ANSWERED the server has answered.
-LOST, FOREIGN, BROKEN = "lost", "drop.not-conformant", "drop.bad-l4-checksum"
+LOST, FOREIGN, BROKEN, FRAGMENT = "lost", "drop.not-conformant", "drop.bad-l4-checksum", "drop.fragment"
 ANSWERED = (None, {}, None)
 
 
@@ -130,7 +130,7 @@ class Datagrams(ConformanceCase):
                 "dns-udp": (cls.insider, DNS, 53, DNS)}
 
     def drops(self):
-        grown = {name: 0 for name in (FOREIGN, BROKEN, "drop.fragment")}
+        grown = {name: 0 for name in (FOREIGN, BROKEN, FRAGMENT)}
         for c in self.firewall.json("counters")["counters"]:
             if c["name"] in grown:
                 grown[c["name"]] += c["value"]
@@ -161,7 +161,7 @@ class Datagrams(ConformanceCase):
                 if fate is None:
                     arrived.append(data)
                 elif fate != LOST:
-                    expected[fate] = expected.get(fate, 0) + how.get("fragments", 1)
+                    expected[fate] = expected.get(fate, 0) + (how["fragments"] if fate == FRAGMENT else 1)
             check("at the end")
         finally:
             flow.close()
@@ -225,13 +225,13 @@ class Datagrams(ConformanceCase):
 
     def test_fragments(self):
         """An af_packet device puts fragments of IPv4 together before anybody sees them; those of IPv6 it does not."""
-        for service, good in (("av-3478", stun()), ("media-udp", stun()), ("dns-udp", query())):
+        for service, good in (("av-3478", STUN), ("media-udp", STUN), ("dns-udp", query())):
             with self.subTest(service=service):
                 whole = good + SSH * 8
-                self.watching(service, lambda s=service, w=whole: self.tell(s, refused(w) + [(w, {"fragments": 1}, FOREIGN)]),
-                              refused=(1, 1))
+                self.watching(service, lambda s=service, w=whole: self.tell(
+                    s, refused(w, fragments=2) + refused(w, fragments=3)), refused=(1, 1))
                 for fragments in (2, 3):
-                    story = [(w, {"fragments": fragments}, "drop.fragment") for w in (good + bytes(64), whole)]
+                    story = [(w, {"fragments": fragments}, FRAGMENT) for w in (good + bytes(64), whole)]
                     self.watching(service, lambda s=service, t=story: self.tell(s, t, six))
 
     def test_what_is_watched_all_arrives(self):
