@@ -24,8 +24,4 @@ class Clock {
     std::uint64_t start_;
 };
 
-// For how long after the start mid-stream TCP is picked up, or answered with a RST (ARCHITECTURE
-// "Restarts").
-inline constexpr Millis kPickUpWindow = 120'000;
-
 }  // namespace portcullis::dataplane

@@ -49,20 +49,22 @@ tl::expected<std::unique_ptr<Sessions>, std::string> Sessions::create(const Conf
         config.capacity / 2, std::max(config.limits.embryonic_total, kDefaultEmbryonicTotal));
     auto embryonic = Embryonic::create(half_open, KeyHash(config.hash_key),
                                        sessions ? sessions->data() : nullptr);
-    if (!sessions || !table || !embryonic)
+    auto begun = BegunConnections::create(config.capacity, KeyHash(config.hash_key));
+    if (!sessions || !table || !embryonic || !begun)
         return tl::unexpected("sessions: not enough memory for " + std::to_string(config.capacity) +
                               " sessions; lower the capacity or add memory");
-    return std::unique_ptr<Sessions>(
-        new Sessions(config, std::move(*sessions), std::move(*table), std::move(*embryonic)));
+    return std::unique_ptr<Sessions>(new Sessions(config, std::move(*sessions), std::move(*table),
+                                                  std::move(*embryonic), std::move(*begun)));
 }
 
 Sessions::Sessions(const Config& config, HugeArray<Session> sessions, SessionTable table,
-                   Embryonic embryonic)
+                   Embryonic embryonic, BegunConnections begun)
     : hash_(config.hash_key),
       capacity_(config.capacity),
       sessions_(std::move(sessions)),
       table_(std::move(table)),
-      embryonic_(std::move(embryonic)) {
+      embryonic_(std::move(embryonic)),
+      begun_(std::move(begun)) {
     set_limits(config.limits);
     for (std::uint32_t i = 0; i < slots(); ++i) give_slot(i);
 }
@@ -73,7 +75,8 @@ void Sessions::set_limits(const SessionLimits& limits) {
 }
 
 std::uint64_t Sessions::memory_bytes() const {
-    return sizeof(*this) + sessions_.bytes() + table_.memory_bytes() + embryonic_.memory_bytes();
+    return sizeof(*this) + sessions_.bytes() + table_.memory_bytes() + embryonic_.memory_bytes() +
+           begun_.memory_bytes();
 }
 
 std::uint64_t Sessions::port_memory_bytes() const {
@@ -187,6 +190,13 @@ bool Sessions::draw_port(const SessionPlan& plan, FlowKey& responder, Millis now
     return false;
 }
 
+// By whichever path. And where the responder's own segment comes first: picked up as if it were an
+// initiator's, under a rule that need not enforce anything, its session would take the other side's.
+bool Sessions::has_begun_here(const SessionPlan& plan, const FlowKey& responder) const {
+    return (plan.enforced && begun_.may_have(responder)) ||
+           (plan.from_inside && begun_.may_have(plan.initiator));
+}
+
 StartResult Sessions::start(const SessionPlan& plan, const PacketView& packet, Millis now) {
     const auto refused = [](DropReason reason) { return StartResult{nullptr, reason}; };
     const SessionHit existing = find(plan.initiator);
@@ -213,6 +223,7 @@ StartResult Sessions::start(const SessionPlan& plan, const PacketView& packet, M
     responder.destination_port = plan.translated_source_port;
     responder.interface = plan.responder_interface;
     responder.protocol = plan.initiator.protocol;
+    if (plan.pick_up && has_begun_here(plan, responder)) return refused(DropReason::not_a_syn);
 
     const bool draws = plan.nat == policy::NatKind::full || plan.nat == policy::NatKind::snat;
     SessionHit twin;

@@ -22,6 +22,7 @@
 
 #include "dataplane/drop_reason.h"
 #include "dataplane/packet.h"
+#include "dataplane/session/begun.h"
 #include "dataplane/session/embryonic.h"
 #include "dataplane/session/huge_array.h"
 #include "dataplane/session/key_hash.h"
@@ -65,8 +66,11 @@ struct SessionPlan {
     std::uint16_t responder_interface = 0;  // where the responder's packets will arrive
     policy::NatKind nat = policy::NatKind::none;
     bool av_path = false;
-    bool pick_up = false;    // TCP mid-stream after a restart
+    bool pick_up = false;    // TCP mid-stream after a restart; within kPickUpWindow only
     bool undecided = false;  // its first bytes are to be looked at; never of what is picked up
+    bool enforced = false;   // and must conform: what has begun here is not picked up
+    // Not from the Internet: what is picked up may be the answer to a connection that has begun here.
+    bool from_inside = false;
     std::uint32_t rule = policy::kNoRule;
     std::uint32_t service = policy::kNoService;
     std::uint32_t generation = 0;
@@ -206,7 +210,7 @@ class Sessions {
     static constexpr unsigned kMaxSearch = 128;  // slots looked at for one to give way
 
     Sessions(const Config& config, HugeArray<Session> sessions, SessionTable table,
-             Embryonic embryonic);
+             Embryonic embryonic, BegunConnections begun);
 
     static constexpr SessionTable::Reference reference(std::uint32_t index, unsigned direction) {
         return index << 1 | direction;
@@ -223,6 +227,7 @@ class Sessions {
     std::uint32_t take_slot(Millis now);
     void give_slot(std::uint32_t index);
     bool draw_port(const SessionPlan& plan, FlowKey& responder, Millis now);
+    bool has_begun_here(const SessionPlan& plan, const FlowKey& responder) const;
     void enter(std::uint32_t index, const SessionHit& twin);
 
     // track.cpp
@@ -232,6 +237,7 @@ class Sessions {
                                Millis now);
     Session* twin_of(Session& session);
     void note_inbound(Session& session, const PacketView& packet);
+    void note_begun(const Session& session, Millis now);
 
     const KeyHash hash_;
     SessionLimits limits_;
@@ -239,6 +245,7 @@ class Sessions {
     HugeArray<Session> sessions_;
     SessionTable table_;
     Embryonic embryonic_;
+    BegunConnections begun_;
     PortPools ports_;
     std::uint32_t size_ = 0;
     std::uint32_t unanswered_ = 0;     // sessions that is_unanswered()

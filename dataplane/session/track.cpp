@@ -32,6 +32,12 @@ TrackResult Sessions::track(const SessionHit& hit, const PacketView& packet, Mil
                : track_datagram(*live.session, live.direction, packet, now);
 }
 
+// A connection that has a source port of ours is never picked up.
+void Sessions::note_begun(const Session& session, Millis now) {
+    if (now > kPickUpWindow || session.holds_port) return;
+    begun_.add(session.key[dataplane::index_of(Direction::responder)]);
+}
+
 TrackResult Sessions::track_tcp(Session& session, Direction direction, const PacketView& packet,
                                 Millis now) {
     const auto drop = [&](DropReason reason) {
@@ -40,8 +46,9 @@ TrackResult Sessions::track_tcp(Session& session, Direction direction, const Pac
     TcpSegment segment;
     if (!read_tcp_segment(packet, segment)) return drop(DropReason::bad_l4_header);
     if (!valid_tcp_flags(segment.flags)) return drop(DropReason::bad_tcp_flags);
-    const bool was_embryonic = is_embryonic(session.state);
-    const bool was_unanswered = is_unanswered(session.state);
+    const SessionState before = session.state;
+    const bool was_embryonic = is_embryonic(before);
+    const bool was_unanswered = is_unanswered(before);
     switch (tcp_track(session, direction, segment)) {
         case TcpVerdict::out_of_window:
             return drop(DropReason::tcp_out_of_window);
@@ -56,6 +63,8 @@ TrackResult Sessions::track_tcp(Session& session, Direction direction, const Pac
         case TcpVerdict::pass_unproven:
             break;
     }
+    if (before == SessionState::syn_sent && session.state == SessionState::syn_received)
+        note_begun(session, now);
     if (was_embryonic && !is_embryonic(session.state)) {
         embryonic_.remove(session.link);
         session.link = kNoSession;

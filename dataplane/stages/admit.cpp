@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <optional>
 
-#include "dataplane/clock.h"
 #include "dataplane/stages/context.h"
 #include "dataplane/stages/inspect.h"
 #include "dataplane/stages/wire.h"
@@ -161,7 +160,10 @@ void start(Burst& burst, unsigned i, std::uint32_t rule_index, bool after_restar
     plan.service = rule.service;
     plan.generation = policy.generation();
     plan.idle_seconds = rule.idle_seconds;
-    plan.undecided = is_inspected(rule, context);
+    const inspect::Protocol* protocol = context.protocols->find(rule.conformance);
+    plan.undecided = protocol != nullptr;
+    plan.enforced = protocol != nullptr && protocol->enforces();
+    plan.from_inside = rule.from != policy::Zone::internet;
     const StartResult started = context.sessions->start(plan, burst.view[i], context.now);
     if (started.session == nullptr) return burst.drop(i, started.reason);
     burst.hit[i] = {started.session, started.direction};
