@@ -121,8 +121,10 @@ TcpVerdict track_syn_sent_responder(Session& session, const TcpSegment& segment)
 TcpVerdict track_syn(const Session& session, Direction direction, const TcpSegment& segment) {
     const TcpSide& sender = session.protocol.tcp[index_of(direction)];
     if (segment.is_syn_ack()) {
-        // Sent again because the ACK was lost behind us: nothing in it is new to the receiver.
-        if (direction == Direction::responder && !tcp_before(sender.acked, segment.end()) &&
+        // Sent again because the ACK was lost behind us: the one that has passed, for whoever waits
+        // for the ACK has sent nothing since. Any other would open another connection within this
+        // session, whose first bytes nobody would look at.
+        if (direction == Direction::responder && segment.end() == sender.end &&
             in_window(sender, session.protocol.tcp[0], segment))
             return TcpVerdict::pass_unproven;
         return TcpVerdict::out_of_window;

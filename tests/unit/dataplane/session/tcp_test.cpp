@@ -115,6 +115,15 @@ TEST(Tcp, RepeatedHandshakeSegments) {
          {'c', "S", 0, 0, 0, pass_unproven, established}});
 }
 
+// The ends have lost the connection, unseen, and the client begins another within its session.
+TEST(Tcp, ASynAckOfAnotherConnectionDoesNotPass) {
+    for (const std::int64_t other : {-1, -2000, 30, 49})
+        run(handshake_and({{'s', "PA", 1, 1, 50, pass, established},
+                           {'c', "A", 1, 51, 0, pass, established},
+                           {'c', "S", -500, 0, 0, pass_unproven, established},
+                           {'s', "SA", other, -499, 0, out_of_window, established}}));
+}
+
 TEST(Tcp, OnlyTheResponderSendsSynAck) {
     run({{'c', "S", 0, 0, 0, pass, syn_sent},
          {'c', "SA", 0, 0, 0, out_of_window, syn_sent},
