@@ -13,7 +13,8 @@
 //
 // Exits here (enforce only):
 //   drop  not_conformant   another protocol, sequence numbers at odds with what was looked at, or a
-//                          packet of a session that was ended or refused for it
+//                          packet of a session that was ended or refused for it, or an ICMP error
+//                          about one
 //         bad_l4_checksum  its receiver would throw it away: it must not speak for the session
 //         inspection_hold  TCP that is to come again: out of order, or in a form that its receiver
 //                          may read differently from us
@@ -221,6 +222,7 @@ void inspect_one(Burst& burst, unsigned i, Context& context) {
         if (protocol != nullptr && protocol->enforces()) burst.drop(i, DropReason::not_conformant);
         return;
     }
+    if (burst.kind[i] == PacketKind::icmp_error) return;  // says nothing of what the ends speak
     if (session.key[0].protocol == static_cast<std::uint8_t>(policy::Transport::tcp))
         inspect_segment(burst, i, *protocol, context);
     else

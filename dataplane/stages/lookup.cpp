@@ -95,7 +95,10 @@ std::optional<DropReason> refuse_error(const Burst& burst, unsigned i, const Con
 void follow_error(Burst& burst, unsigned i, Context& context) {
     if (const auto refused = refuse_error(burst, i, context)) return burst.drop(i, *refused);
     const SessionHit path = context.sessions->path_of(burst.hit[i]);
-    if (is_current(*path.session, burst, i, context)) burst.hit[i] = path;
+    if (!is_current(*path.session, burst, i, context)) return;
+    burst.hit[i] = path;
+    // Of a refused session nothing passes, and an earlier packet of this burst may get it refused.
+    if (path.session->concerns_inspect()) burst.undecided |= std::uint64_t{1} << i;
 }
 
 }  // namespace

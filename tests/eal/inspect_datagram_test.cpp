@@ -143,6 +143,49 @@ TEST_F(InspectUdp, ARefusedSessionStaysRefused) {
     rig.expect_identity();
 }
 
+// A port unreachable of the node, or the client's, would carry bytes of either side to the other.
+TEST_F(InspectUdp, NorDoesAnErrorAboutItPass) {
+    hold_av_to(ConformanceMode::enforce);
+    send(rtp(1, 7));
+    const IpAddress node = rig.one_sent(kDmz).to();
+    const TestPacket in = make_udp(kClient, node, 40000, 3478, ssh_banner());
+    const TestPacket out = make_udp(kAvVip, kClient, 3478, 40000, ssh_banner());
+    const auto errors = [&] {
+        rig.from_dmz(make_icmp_error(node, kClient, 3, 3, in.bytes));
+        rig.from_wan(make_icmp_error(kClient, kAvVip, 3, 3, out.bytes));
+        rig.pump();
+    };
+    errors();  // about an undecided one they do, and say nothing of what it speaks
+    EXPECT_EQ(rig.sent(kWan).size(), 1U);
+    EXPECT_EQ(rig.sent(kDmz).size(), 1U);
+    EXPECT_EQ(rig.drops(), "");
+    EXPECT_EQ(av().undecided, 1U);
+
+    send(ssh_banner());
+    EXPECT_EQ(rig.drops(), "not-conformant 1");
+    errors();
+    EXPECT_TRUE(rig.sent(kWan).empty());
+    EXPECT_TRUE(rig.sent(kDmz).empty());
+    EXPECT_EQ(rig.drops(), "not-conformant 3");
+
+    hold_av_to(ConformanceMode::watch);
+    errors();
+    EXPECT_EQ(rig.sent(kWan).size(), 1U);
+    EXPECT_EQ(rig.sent(kDmz).size(), 1U);
+
+    // Refused by an earlier packet of the same burst.
+    hold_av_to(ConformanceMode::enforce);
+    send(rtp(2, 7), 40001);
+    (void)rig.one_sent(kDmz);
+    rig.from_wan(make_udp(kClient, kAvVip, 40001, 3478, ssh_banner()));
+    rig.from_wan(make_icmp_error(kClient, kAvVip, 3, 3,
+                                 make_udp(kAvVip, kClient, 3478, 40001, {1, 2}).bytes));
+    rig.pump();
+    EXPECT_TRUE(rig.sent(kDmz).empty());
+    EXPECT_EQ(rig.drops(), "not-conformant 5");
+    rig.expect_identity();
+}
+
 TEST_F(InspectUdp, WatchingLiftsARefusal) {
     hold_av_to(ConformanceMode::enforce);
     send(ssh_banner());

@@ -83,6 +83,18 @@ class InspectPickUp : public Inspect {
         while (table.at(slot).state == SessionState::free) ++slot;
         return table.at(slot);
     }
+    void reset_that_dies_behind_us(std::uint32_t offset) {
+        TcpFields rst;
+        rst.flags = kRst;
+        rst.sequence = kClientIsn + offset;
+        TestPacket decoy = make_tcp(kClient, kAvVip, port, 443, rst);
+        decoy.bytes[8] = 2;
+        decoy.finish();
+        rig.from_wan(decoy);
+        rig.pump();
+        EXPECT_EQ(rig.one_sent(kDmz).packet.bytes[8], 1);
+        ASSERT_EQ(session().state, SessionState::closing);
+    }
     // So that nothing came of it for so long.
     void age(std::uint32_t milliseconds) { session().last_seen -= milliseconds; }
     void expect_nothing_passes() {
@@ -117,16 +129,7 @@ TEST_F(InspectPickUp, WhatWasRefusedIsNotPickedUp) {
 TEST_F(InspectPickUp, NorIsWhatAResetEndedHereAlone) {
     hold_to(ConformanceMode::enforce);
     shake_hands();
-    TcpFields rst;
-    rst.flags = kRst;
-    rst.sequence = kClientIsn + 1;
-    TestPacket decoy = make_tcp(kClient, kAvVip, port, 443, rst);
-    decoy.bytes[8] = 2;  // dies behind us
-    decoy.finish();
-    rig.from_wan(decoy);
-    rig.pump();
-    EXPECT_EQ(rig.one_sent(kDmz).packet.bytes[8], 1);
-    ASSERT_EQ(session().state, SessionState::closing);
+    reset_that_dies_behind_us(1);
     client(kAckOnly, 1, ssh_banner());
     EXPECT_EQ(rig.drops(), "tcp-closed 1");
     age(15'000);
@@ -202,6 +205,37 @@ class InspectAfterTheWindow : public InspectPickUp {
   protected:
     InspectAfterTheWindow() : InspectPickUp(settled()) {}
 };
+
+// The node has its side still. While the session closes new data is `tcp-closed`, what is sent again
+// is judged as before, and a SYN begins another session; later all of it is no SYN.
+TEST_F(InspectAfterTheWindow, NothingPassesOfWhatAResetEndedHereAlone) {
+    hold_to(ConformanceMode::enforce);
+    for (const bool heard : {false, true}) {
+        ++port;
+        shake_hands();
+        const Bytes first = {0x16, 0x03, 0x01};
+        if (heard) {
+            client(kAckOnly, 1, first);
+            EXPECT_EQ(rig.one_sent(kDmz).payload(), first);
+        }
+        const std::uint32_t next = heard ? 4 : 1;
+        reset_that_dies_behind_us(next);
+        client(kAckOnly, next, ssh_banner());
+        client(kAckOnly | kTcpFin, next);
+        node(kAckOnly, 1, ssh_banner());
+        EXPECT_TRUE(rig.sent(kDmz).empty());
+        EXPECT_TRUE(rig.sent(kWan).empty());
+        if (heard) {
+            client(kAckOnly, 1, {'S', 'S', 'H'});  // in place of what was judged
+            EXPECT_EQ(rig.sent(kDmz).size(), 2U) << "resets";
+            EXPECT_EQ(rig.sent(kWan).size(), 1U);
+        } else {
+            age(15'000);
+        }
+        expect_nothing_passes();
+    }
+    EXPECT_EQ(rig.drops(), "not-a-syn 10, tcp-closed 6, not-conformant 1");
+}
 
 TEST_F(InspectAfterTheWindow, NothingIsPickedUp) {
     hold_to(ConformanceMode::enforce);
