@@ -299,6 +299,26 @@ TEST_F(Inspect, APushChangesTheRulesOfUndecidedSessionsOnly) {
     rig.expect_identity();
 }
 
+// Nobody has seen their first bytes.
+TEST_F(Inspect, SessionsThatWereOpenedWhileOffAreNeverJudged) {
+    hold_access_to(ConformanceMode::off);
+    Conversation silent(rig), speaking(rig);
+    EXPECT_EQ(speaking.client_says(ssh_banner()).payload(), ssh_banner());
+    for (const auto mode : {ConformanceMode::watch, ConformanceMode::enforce}) {
+        hold_access_to(mode);
+        for (Conversation* talk : {&silent, &speaking}) {
+            EXPECT_EQ(talk->client_says(ssh_banner()).payload(), ssh_banner());
+            EXPECT_EQ(talk->session().aside, 0);
+        }
+    }
+    EXPECT_EQ(access().undecided + access().refused + access().watched, 0U);
+    EXPECT_TRUE(samples().empty());
+    EXPECT_EQ(rig.drops(), "");
+    Conversation later(rig);
+    later.send_from_client(0, ssh_banner());
+    EXPECT_EQ(rig.drops(), "not-conformant 1");
+}
+
 TEST_F(Inspect, ASessionThatEndsGivesItsRecordBack) {
     hold_access_to(ConformanceMode::enforce);
     Conversation talk(rig);
