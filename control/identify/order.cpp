@@ -1,6 +1,7 @@
 #include "control/identify/order.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace portcullis::control::identify {
 
@@ -61,14 +62,63 @@ class Sorter {
     std::vector<std::size_t> held_;
 };
 
+// Which of a TCP flow's packets with a wrong checksum were delivered all the same: their sender leaves
+// the sums of payload to its NIC, and does those of a SYN itself. The responder has acknowledged the
+// bytes then, and nobody has sent them with a right sum.
+class Unfinished {
+  public:
+    explicit Unfinished(const Flow& flow) : flow_(flow) {
+        if (flow.transport != policy::Transport::tcp) return;
+        for (const auto& packet : flow.packets) {
+            if (packet.broken && flow.sums_right[packet.from_initiator ? 1 : 0]) continue;
+            if (packet.from_initiator)
+                mark(packet);
+            else if (packet.has_ack)
+                acked_ = std::max<std::int64_t>(
+                    acked_, static_cast<std::int32_t>(packet.ack - flow.first_sequence));
+        }
+    }
+
+    bool was_delivered(const FlowPacket& packet) const {
+        if (!packet.from_initiator || packet.payload.empty()) return false;
+        const auto [first, end] = range(packet);
+        if (first < 0 || end > acked_) return false;
+        const auto known = std::min<std::int64_t>(end, static_cast<std::int64_t>(right_.size()));
+        return first >= known || std::find(right_.begin() + first, right_.begin() + known, true) ==
+                                     right_.begin() + known;
+    }
+
+  private:
+    static constexpr std::int64_t kFarthest = 1 << 20;  // far behind what anybody looks at
+
+    std::pair<std::int64_t, std::int64_t> range(const FlowPacket& packet) const {
+        const auto first = offset_of(flow_, packet);
+        return {first, first + static_cast<std::int64_t>(packet.payload.size())};
+    }
+    void mark(const FlowPacket& packet) {
+        auto [first, end] = range(packet);
+        first = std::max<std::int64_t>(first, 0);
+        if (first >= end || end > kFarthest) return;
+        if (static_cast<std::int64_t>(right_.size()) < end)
+            right_.resize(static_cast<std::size_t>(end));
+        std::fill(right_.begin() + first, right_.begin() + end, true);
+    }
+
+    const Flow& flow_;
+    std::int64_t acked_ = 0;
+    std::vector<bool> right_;  // bytes of the initiator that came with a right sum
+};
+
 }  // namespace
 
 Order order_of(const Flow& flow) {
     Order order;
     Sorter sorter(flow, order);
+    const Unfinished unfinished(flow);
     for (std::size_t i = 0; i < flow.packets.size(); ++i) {
         const auto& packet = flow.packets[i];
-        if (packet.broken && flow.sums_right[packet.from_initiator ? 1 : 0]) {
+        if (packet.broken && flow.sums_right[packet.from_initiator ? 1 : 0] &&
+            !unfinished.was_delivered(packet)) {
             ++order.decoys;
             continue;
         }

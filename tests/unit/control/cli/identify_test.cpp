@@ -226,6 +226,30 @@ TEST_F(IdentifyTest, WrongChecksums) {
     EXPECT_TRUE(on_host["notes"].empty());
 }
 
+// Some hosts leave only the sums of payload to their NIC. What is acknowledged has arrived then.
+TEST_F(IdentifyTest, UnfinishedChecksums) {
+    const auto hello = client_hello("edge.contoso.com");
+    const auto seen = [&](const Bytes& again, bool acknowledged) {
+        CaptureFile file;
+        Talk talk(file);
+        talk.open();
+        talk.client_broken(0, part(hello, 0, 40));
+        talk.client_broken(40, part(hello, 40, hello.size()));
+        if (!again.empty()) talk.client(kPush, 0, again);
+        if (acknowledged)
+            talk.server(kPush, static_cast<std::uint32_t>(hello.size()), {0x16, 3, 3});
+        return flows(file)[0];
+    };
+    const auto delivered = seen({}, true);
+    EXPECT_EQ(delivered["class"], "https");
+    EXPECT_EQ(delivered["server_name"], "edge.contoso.com");
+    EXPECT_TRUE(delivered["notes"].empty());
+    EXPECT_EQ(seen({}, false)["class"], "undecided") << "nobody has it";
+    // What came with a right sum is what the server has read.
+    EXPECT_EQ(seen({'S', 'S', 'H', '-', '2', '.', '0', '-', 'x', '\r', '\n'}, true)["class"],
+              "unknown");
+}
+
 TEST_F(IdentifyTest, WhatHasNoClass) {
     const auto seen = [&](const std::function<void(Talk&)>& speak) {
         CaptureFile file;
