@@ -1,5 +1,7 @@
 #include "rules/inspect/dns_question.h"
 
+#include <algorithm>
+
 namespace portcullis::inspect {
 
 namespace {
@@ -8,6 +10,10 @@ constexpr std::size_t kLongestName = 255;  // RFC 1035 2.3.4, as labels
 constexpr std::size_t kLongestLabel = 63;
 constexpr std::uint8_t kPointer = 0xc0;
 constexpr std::uint16_t kNull = 10;              // RFC 1035 3.3.10: experimental, any bytes
+constexpr std::uint16_t kKey = 25;               // RFC 3445: of DNSSEC's past; dns2tcp asks for it
+constexpr std::uint16_t kNetbios = 32;           // RFC 1002 4.2.1.3: NB, and NBSTAT below
+constexpr std::uint16_t kServiceOrStatus = 33;   // SRV here, NBSTAT there
+constexpr std::uint16_t kTransfer = 252;         // AXFR
 constexpr std::uint16_t kFirstPrivate = 0xff00;  // RFC 6895 3.1
 constexpr std::uint16_t kInternet = 1;
 constexpr std::uint16_t kChaos = 3;
@@ -38,6 +44,20 @@ bool printable(Bytes name) {
     return true;
 }
 
+// RFC 1001 14.1: each byte of a NetBIOS name as two letters. Nobody has such a host or service.
+bool is_netbios_name(Bytes name) {
+    constexpr std::uint8_t kEncoded = 32;
+    if (name[0] != kEncoded) return false;
+    return std::ranges::all_of(name.subspan(1, kEncoded),
+                               [](std::uint8_t letter) { return letter >= 'A' && letter <= 'P'; });
+}
+
+// Microsoft's servers put two letters behind their request for a zone, so that the answer comes with
+// several records to a message.
+bool is_microsoft_transfer(std::uint16_t type, Bytes rest) {
+    return type == kTransfer && rest.size() == 2 && rest[0] == 'M' && rest[1] == 'S';
+}
+
 }  // namespace
 
 std::optional<Violation> check_dns_question(Bytes message) {
@@ -47,7 +67,9 @@ std::optional<Violation> check_dns_question(Bytes message) {
     if (!printable(message.subspan(kDnsHeader))) return Violation::wrong_protocol;
     const std::uint16_t type = be16(message, at);
     const std::uint16_t question_class = be16(message, at + 2);
-    if (type == 0 || type == kNull || type >= kFirstPrivate) return Violation::wrong_protocol;
+    if (type == 0 || type == kNull || type == kKey || type == kNetbios || type >= kFirstPrivate ||
+        (type == kServiceOrStatus && is_netbios_name(message.subspan(kDnsHeader))))
+        return Violation::wrong_protocol;
     if (question_class != kInternet && question_class != kChaos && question_class != kAnyClass)
         return Violation::wrong_protocol;
     at += 4;
@@ -60,7 +82,8 @@ std::optional<Violation> check_dns_question(Bytes message) {
         at += kFixed + be16(message, at + 8);
         if (at > message.size()) return Violation::bad_length;
     }
-    if (at != message.size()) return Violation::bad_length;
+    if (at != message.size() && !is_microsoft_transfer(type, message.subspan(at)))
+        return Violation::bad_length;
     return std::nullopt;
 }
 

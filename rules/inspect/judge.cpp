@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
-#include <string_view>
 
 #include "rules/inspect/dns_question.h"
+#include "rules/inspect/http_header.h"
 #include "rules/inspect/scan.h"
+#include "rules/inspect/sslv2_hello.h"
 #include "rules/inspect/tls_hello.h"
 #include "rules/inspect/turn_stream.h"
+#include "rules/inspect/xmpp_header.h"
 
 namespace portcullis::inspect {
 
@@ -16,14 +17,26 @@ namespace {
 
 using policy::ProtocolClass;
 
+constexpr std::uint8_t kTlsHandshake = 22;
 constexpr std::uint32_t kTlsHead = 9;  // record and handshake headers
 constexpr std::uint32_t kShortestHello = 41;
 constexpr std::uint32_t kLongestDnsQuery = 4096;
 // Keepalives are shorter than anything that has a header.
 constexpr std::size_t kKeepalive = 2;
 
-Judgement judge_name(const Protocol& protocol, Bytes stream) {
-    const TlsHello hello = parse_client_hello(stream);
+Judgement judge_name(const Protocol& protocol, const TlsHello& hello) {
+    if (!hello.has_name()) {
+        return protocol.missing_name == policy::MissingName::refuse
+                   ? Judgement::violation(Violation::name_missing)
+                   : Judgement::match(hello.bytes);
+    }
+    return protocol.names == nullptr || protocol.names->empty() || protocol.publishes(hello.name())
+               ? Judgement::match(hello.bytes)
+               : Judgement::violation(Violation::name_not_published);
+}
+
+// The whole of it, names or not: what only begins as a hello is none.
+Judgement judge_hello(const Protocol& protocol, const TlsHello& hello) {
     switch (hello.state) {
         case TlsHello::State::more:
             return Judgement::viable(hello.bytes);
@@ -32,55 +45,28 @@ Judgement judge_name(const Protocol& protocol, Bytes stream) {
         case TlsHello::State::complete:
             break;
     }
-    if (!hello.has_name()) {
-        return protocol.missing_name == policy::MissingName::refuse
-                   ? Judgement::violation(Violation::name_missing)
-                   : Judgement::match(hello.bytes);
-    }
-    return protocol.publishes(hello.name()) ? Judgement::match(hello.bytes)
-                                            : Judgement::violation(Violation::name_not_published);
+    return judge_name(protocol, hello);
 }
 
 // The hello that MS-TURN clients send in front of TURN ([MS-TURN] 2.1.1) is well-formed TLS, and
 // nobody who wants TLS offers DH_anon_WITH_RC4_128_MD5 alone.
-Judgement judge_short_hello(Bytes stream, std::uint32_t end) {
-    constexpr std::uint32_t kPseudoHello = 50;
+bool is_pseudo_hello(Bytes hello) {
     constexpr std::array<std::uint8_t, 7> kSuites = {0, 0, 2, 0, 0x18, 1, 0};
-    if (stream.size() < kPseudoHello) return Judgement::viable(kPseudoHello);
-    if (std::ranges::equal(stream.subspan(43, kSuites.size()), kSuites))
-        return Judgement::violation(Violation::wrong_protocol);
-    return Judgement::match(std::max(end, kPseudoHello));
+    return std::ranges::equal(hello.subspan(43, kSuites.size()), kSuites);
 }
 
-Judgement judge_tls(const Protocol& protocol, Bytes stream, std::uint32_t end) {
+Judgement judge_tls(const Protocol& protocol, Bytes stream) {
+    constexpr std::uint32_t kPseudoHello = 50;
+    if (stream[0] != kTlsHandshake) return judge_hello(protocol, parse_sslv2_hello(stream));
     if (stream.size() < kTlsHead) return Judgement::viable(kTlsHead);
     const std::uint32_t record = be16(stream, 3);
     const std::uint32_t hello = be16(stream, 7);
     if (record == 0 || hello < kShortestHello || record > hello + 4)
         return Judgement::violation(Violation::bad_length);
-    if (record == 45 && hello == kShortestHello) {
-        const Judgement judgement = judge_short_hello(stream, end);
-        if (judgement.kind != Judgement::Kind::match) return judgement;
-        end = judgement.bytes;
-    }
-    const bool names = protocol.names != nullptr && !protocol.names->empty();
-    if (names || protocol.missing_name == policy::MissingName::refuse)
-        return judge_name(protocol, stream);
-    return Judgement::match(end);
-}
-
-// RFC 9112 3.2: the target is a path, a URL, or the star of OPTIONS. (CONNECT has no pattern.) Empty
-// lines in front are the pattern's to count.
-Judgement judge_http(Bytes stream, std::uint32_t end) {
-    std::string_view line(reinterpret_cast<const char*>(stream.data()), end);
-    while (line.starts_with("\r\n")) line.remove_prefix(2);
-    const std::size_t space = line.find(' ');
-    const std::string_view target = space == std::string_view::npos ? "" : line.substr(space + 1);
-    if (target.starts_with('/') || target.starts_with("http://") ||
-        target.starts_with("https://") ||
-        (line.starts_with("OPTIONS ") && target.starts_with("* ")))
-        return Judgement::match(end);
-    return Judgement::violation(Violation::wrong_protocol);
+    if (record == 45 && hello == kShortestHello && stream.size() >= kPseudoHello &&
+        is_pseudo_hello(stream))
+        return Judgement::violation(Violation::wrong_protocol);
+    return judge_hello(protocol, parse_client_hello(stream));
 }
 
 Judgement judge_dns_tcp(Bytes stream) {
@@ -101,16 +87,17 @@ Judgement judge_structure(const Protocol& protocol, Bytes stream, std::uint32_t 
         case ProtocolClass::xmpp_gateway:
         case ProtocolClass::logging:
         case ProtocolClass::sba_https:
-            return judge_tls(protocol, stream, end);
+            return judge_tls(protocol, stream);
         case ProtocolClass::http:
-            return judge_http(stream, end);
+            return judge_http_header(stream, end);
         case ProtocolClass::dns_tcp:
             return judge_dns_tcp(stream);
         case ProtocolClass::turn_tcp:
         case ProtocolClass::media_tcp:
             return judge_turn_stream(stream);
-        case ProtocolClass::none:
         case ProtocolClass::xmpp:
+            return judge_xmpp_header(stream, end);
+        case ProtocolClass::none:
         case ProtocolClass::custom:
         case ProtocolClass::dns_udp:
         case ProtocolClass::turn_udp:

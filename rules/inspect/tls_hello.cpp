@@ -175,6 +175,39 @@ bool read_extensions(Field list, TlsHello& hello) {
     return true;
 }
 
+// In a block of IANA's registry that has suites of TLS; the blocks are those that real clients use.
+bool is_assigned(std::uint32_t suite) {
+    switch (suite >> 8) {
+        case 0x00:  // SSL 3.0 to TLS 1.2, and the signalling value of RFC 5746
+        case 0x13:  // TLS 1.3
+        case 0xc0:  // elliptic curves, and whatever came later
+        case 0xc1:  // GOST
+        case 0xcc:  // ChaCha20
+        case 0xd0:
+            return true;
+        default:
+            return false;
+    }
+}
+
+// RFC 8701: two equal bytes that end in a.
+bool is_grease(std::uint32_t suite) {
+    return (suite & 0x0f0f) == 0x0a0a && suite >> 8 == (suite & 0xff);
+}
+
+// Tunnels that play TLS offer suites that they have drawn. Who means it may have some of its own
+// besides, and GREASE.
+bool read_suites(Field suites) {
+    std::uint32_t assigned = 0;
+    std::uint32_t others = 0;
+    while (suites.left() > 0) {
+        std::uint32_t suite = 0;
+        if (!suites.number(2, suite)) return false;
+        if (!is_grease(suite)) ++(is_assigned(suite) ? assigned : others);
+    }
+    return assigned > others || suites.malformed();
+}
+
 bool read_hello(Field hello, TlsHello& found) {
     std::uint32_t value = 0;
     if (!hello.number(1, value)) return false;
@@ -185,7 +218,7 @@ bool read_hello(Field hello, TlsHello& found) {
     if (!hello.length(1, 0, kLongestSessionId, value) || !hello.skip(value)) return false;
     if (!hello.length(2, 2, 0xfffe, value)) return false;
     if (value % 2 != 0) return hello.malformed();
-    if (!hello.skip(value)) return false;                                      // cipher suites
+    if (!read_suites(hello.inner(value))) return false;
     if (!hello.length(1, 1, 0xff, value) || !hello.skip(value)) return false;  // compression
     if (hello.left() == 0) return true;  // before RFC 3546 there were no extensions
     if (!hello.length(2, 0, 0xffff, value)) return false;

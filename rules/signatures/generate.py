@@ -19,6 +19,7 @@ from strict_yaml import Reader, cpp_text, enumerators  # noqa: E402
 
 WITHOUT_PATTERNS = ("none", "custom")
 TRANSPORTS = ("tcp", "udp")
+HELLOS = ("tls-hello", "sslv2-hello")  # that published names apply to
 MOST_BYTES = 4096  # of what one pattern may look at: what is kept of a session without SNI
 
 
@@ -91,8 +92,8 @@ class Signatures(Reader):
         if self.text(keys["transport"]) not in TRANSPORTS:
             self.error(keys["transport"], "the transport is tcp or udp")
         messages = self.names(keys["messages"], self.message_names, "message")
-        if "names" in keys and (self.text(keys["names"]) != "true" or messages != ("tls-hello",)):
-            self.error(keys["names"], "names is 'true', and goes with 'messages: [tls-hello]' alone")
+        if "names" in keys and (self.text(keys["names"]) != "true" or not set(messages) <= set(HELLOS)):
+            self.error(keys["names"], f"names is 'true', and goes with {' and '.join(HELLOS)} alone")
         self.classes[name] = {
             "summary": self.text(keys["summary"]),
             "source": self.text(keys["source"]),

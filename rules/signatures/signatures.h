@@ -18,6 +18,7 @@ namespace portcullis::signatures {
 // The first message that a pattern recognises.
 enum class Message : std::uint8_t {
     tls_hello,         // a TLS ClientHello, from its record header
+    sslv2_hello,       // one in the form of SSL 2.0 that offers TLS
     pseudo_tls,        // MS-TURN's 50 canned bytes; more must follow before the session is judged
     framed_turn,       // MS-TURN over TCP: 4 bytes of framing, then as ms_turn
     ms_turn,           // MS-TURN with its cookie as the first attribute; attributes are not padded

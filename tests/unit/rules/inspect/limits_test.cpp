@@ -237,7 +237,7 @@ TEST(Limits, OfOneSource) {
 TEST(Limits, BytesLookedAt) {
     Rig rig(service_of(ProtocolClass::http, kEnforce), {});
     const auto request = [](std::size_t size) {
-        const std::string end = " HTTP/1.1\r\n";
+        const std::string end = " HTTP/1.1\r\n\r\n";
         return text("GET /" + std::string(size - 5 - end.size(), 'a') + end);
     };
     for (const std::size_t size : {std::size_t{512}, std::size_t{1500}}) {

@@ -31,11 +31,12 @@ Message be16_bytes(std::size_t value) {
 }
 
 Message hello_body(const Hello& hello) {
+    Message suites = hello.suites;
+    if (suites.empty()) suites = {0x13, 0x01, 0xc0, 0x2f, 0x00, 0x2f};
     Message body = {3, hello.minor};
     body = body + Message(32, 0x5a);
     body.push_back(static_cast<std::uint8_t>(hello.session_id));
-    body = body + Message(hello.session_id, 0x11) + vector16({0x13, 0x01, 0xc0, 0x2f, 0x00, 0x2f}) +
-           Message{1, 0};
+    body = body + Message(hello.session_id, 0x11) + vector16(suites) + Message{1, 0};
     if (hello.extensions) {
         Message list = extension(0xff01, {0});
         if (!hello.name.empty())
@@ -103,6 +104,12 @@ Message rtp(std::uint32_t ssrc, std::uint16_t sequence, std::size_t payload) {
 }
 Message rtcp(std::uint32_t ssrc, std::size_t trailer) {
     return Message{0x80, 200, 0, 6} + be32_bytes(ssrc) + Message(20 + trailer, 0x31);
+}
+
+Message sslv2_hello(const Message& ciphers, std::uint8_t major) {
+    const Message body = Message{1, major, 1} + be16_bytes(ciphers.size()) + Message{0, 0, 0, 16} +
+                         ciphers + Message(16, 0x5a);
+    return be16_bytes(0x8000 + body.size()) + body;
 }
 
 Message http_request(std::string_view line) {

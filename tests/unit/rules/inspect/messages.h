@@ -22,8 +22,11 @@ struct Hello {
     std::size_t records = 1;  // that it is cut into
     std::uint8_t minor = 3;   // of the version
     std::size_t session_id = 32;
+    Message suites = {};  // none: three usual ones
 };
 Message client_hello(const Hello& hello = {});
+// In the form of SSL 2.0 (RFC 5246 E.2).
+Message sslv2_hello(const Message& ciphers = {0, 0, 0x35, 1, 0, 0x80}, std::uint8_t major = 3);
 Message hello_body(const Hello& hello);  // the handshake message without records
 // `body` in records of these sizes; what is left goes into one more.
 Message in_records(const Message& body, const std::vector<std::size_t>& sizes);

@@ -97,9 +97,15 @@ class Oracle {
         read({body.at, body.at + 32});
         body.at += 32;
         read(vector(body, 1, 0, 32));
-        const Part suites = vector(body, 2, 2, 65534);
+        Part suites = vector(body, 2, 2, 65534);
         demand((suites.end - suites.at) % 2 == 0);
-        read(suites);
+        int balance = 0;  // of blocks that TLS has, against others; GREASE is neither
+        while (suites.at < suites.end) {
+            const std::size_t suite = number(suites, 2);
+            const std::set<std::size_t> blocks = {0, 0x13, 0xc0, 0xc1, 0xcc, 0xd0};
+            if (suite % 0x1010 != 0x0a0a) balance += blocks.contains(suite / 256) ? 1 : -1;
+        }
+        demand(balance > 0);
         read(vector(body, 1, 1, 255));
         std::optional<std::string> name;
         if (body.at < body.end) {

@@ -106,7 +106,7 @@ class Generate(unittest.TestCase):
     def test_transport_and_names(self):
         self.refused("transport: udp", "transport: sctp", "25: the transport is tcp or udp")
         self.refused("    watch-only: because\n", "    names: true\n",
-                     "20: names is 'true', and goes with 'messages: [tls-hello]' alone")
+                     "20: names is 'true', and goes with tls-hello and sslv2-hello alone")
 
     def test_bytes(self):
         self.refused("    bytes: 3\n  query", "    bytes: 4\n  query", "5: the shortest match has 3 bytes")

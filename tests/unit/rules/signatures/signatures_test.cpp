@@ -99,7 +99,7 @@ TEST(Compile, TellsProtocolsApart) {
         {ProtocolClass::sip_tls, "SSH-2.0-OpenSSH_9.2p1"sv, 1},
         {ProtocolClass::sip_tls, "GET / HTTP/1.1\r\n"sv, 1},
         {ProtocolClass::https, "\x16\x03\x01\x00\xa5\x02"sv, 6},  // a ServerHello
-        {ProtocolClass::https, "\x80\x2e\x01\x03\x01"sv, 1},      // SSL 2.0
+        {ProtocolClass::https, "\x80\x2e\x01\x00\x02"sv, 4},      // SSL 2.0
         {ProtocolClass::http, "CONNECT example.com:443 HTTP/1.1\r\n"sv, 1},
         {ProtocolClass::http, "GET / HTTP/2.0\r\n"sv, 12},
         {ProtocolClass::http, "PRI * HTTP/2.0\r\n"sv, 2},
