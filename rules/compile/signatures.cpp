@@ -19,11 +19,12 @@ class SignaturePass {
 
     void run() {
         for (auto& service : draft_.policy.conformance) {
-            if (service.mode == ConformanceMode::off || service.protocol == ProtocolClass::none)
-                continue;
+            // The operator's own patterns are compiled even where they are off: they have the name of
+            // their class with them, and what is wrong in them is found before they are needed.
             if (service.protocol == ProtocolClass::custom)
                 service.database = custom(draft_.custom_classes.at(service.name));
-            else
+            else if (service.mode != ConformanceMode::off &&
+                     service.protocol != ProtocolClass::none)
                 service.database = built_in(service.protocol);
         }
     }

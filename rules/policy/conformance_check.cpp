@@ -38,9 +38,12 @@ Defect check_names(const Conformance& service) {
 Defect check_database(const Conformance& service, const std::vector<SignatureDatabase>& databases) {
     const bool inspected =
         service.mode != ConformanceMode::off && service.protocol != ProtocolClass::none;
-    if (!inspected)
-        return service.database == kNoDatabase ? Defect{}
-                                               : Defect{"has signatures, but is not looked at"};
+    if (!inspected) {
+        // The operator's own have the name of their class with them.
+        if (service.database == kNoDatabase) return std::nullopt;
+        if (service.protocol != ProtocolClass::custom)
+            return "has signatures, but is not looked at";
+    }
     if (service.database == kNoDatabase) return "has no signatures";
     if (service.database >= databases.size()) return "names signatures that do not exist";
     if (databases[service.database].protocol != service.protocol)

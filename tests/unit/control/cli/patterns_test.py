@@ -18,13 +18,13 @@ conformance:
   classes:
     backup: {transport: tcp, patterns: ["^BKP[12]", '%s']}
 site-rules:
-  - allow: {from: corporate, to: internet, tcp: 10000, destinations: 198.51.100.9, class: backup, reason: backups}
+  - allow: {from: corporate, to: internet, tcp: 10000, destinations: 198.51.100.9, class: backup, mode: MODE, reason: backups}
 """
 
 
-def run(command, *patterns):
+def run(command, *patterns, mode="watch"):
     kept = TOPOLOGY.split("\nconformance:")[0].split("\nsite-rules:")[0]
-    text = kept + ADDED % "', '".join(patterns)
+    text = kept + (ADDED % "', '".join(patterns)).replace("MODE", mode)
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
         file.write(text)
         file.flush()
@@ -37,6 +37,14 @@ class Patterns(unittest.TestCase):
     def test_are_compiled(self):
         code, out, errors, _ = run("check", "^BKPX.{0,8}")
         self.assertEqual((code, errors), (0, ""), out)
+
+    def test_are_named_where_they_are_off(self):
+        for command, said in (("signatures", "backup"), ("rules", "backup by service ")):
+            for mode in ("off", "enforce"):
+                code, out, errors, _ = run(command, "^BKPX", mode=mode)
+                self.assertEqual((code, errors), (0, ""), out)
+                self.assertIn(said, out)
+                self.assertNotIn("custom", out)
 
     def test_are_refused_with_their_place(self):
         code, _, errors, line = run("check", "^BKP.*")

@@ -305,6 +305,23 @@ TEST(Conformance, CustomClassesAreCompiledOnceByWhoeverSetsLimits) {
     EXPECT_EQ(refused.error().front().where.line, 20);
 }
 
+// Whoever lists the services must be able to say which class one is of.
+TEST(Conformance, ACustomClassThatIsOffKeepsItsName) {
+    auto topology = small_topology();
+    topology.conformance.classes = {backup({"^BKP1"})};
+    topology.site_rules = {held_to_custom("one", 0)};
+    topology.site_rules[0].conformance->how.mode = ConformanceMode::off;
+    signatures::DirectPatternCompiler direct;
+    auto policy = compile_rows(topology, "small.yaml", {}, &direct);
+    ASSERT_TRUE(policy) << policy.error().front().to_string();
+    ASSERT_EQ(policy->conformance.size(), 1U);
+    EXPECT_EQ(policy->conformance[0].mode, ConformanceMode::off);
+    EXPECT_EQ(policy->databases.at(policy->conformance[0].database).name, "backup");
+    EXPECT_EQ(policy::find_defect(*policy), std::nullopt);
+    policy->conformance[0].database = policy::kNoDatabase;
+    EXPECT_EQ(policy::find_defect(*policy), std::nullopt) << "as images of before have it";
+}
+
 TEST(Conformance, ABadPatternIsNamedByItsPlace) {
     auto topology = small_topology();
     topology.conformance.classes = {backup({"^BKP1", "BKP2"})};
