@@ -74,12 +74,15 @@ std::vector<SteeringPlan> plan_steering(const RuntimePolicy& runtime,
         const std::uint16_t device = runtime.device_of(i);
         outside[device] += is_outside(policy.interfaces[i].zones) ? 1 : -1;
         add_groups(policy.interfaces[i], devices[device].mac, plans[device].groups);
+        if (policy.interfaces[i].vlan != 0)
+            plans[device].vlans.push_back(policy.interfaces[i].vlan);
     }
     for (std::size_t i = 0; i < plans.size(); ++i) {
         if (outside[i] < 0) plans[i].side = nic::Side::destination;
         std::vector<nic::Mac>& groups = plans[i].groups;
         std::ranges::sort(groups);
         groups.erase(std::unique(groups.begin(), groups.end()), groups.end());
+        std::ranges::sort(plans[i].vlans);
     }
     for (const policy::Service& service : policy.services) {
         if (service.nat != NatKind::full) continue;
@@ -103,6 +106,16 @@ void DeviceSteering::complain(std::size_t device, const std::string& problem) {
                      problem);
 }
 
+// Those that stay are not touched: their packets go on coming in.
+void DeviceSteering::let_in_vlans(std::size_t i, const std::vector<std::uint16_t>& vlans) {
+    std::vector<std::uint16_t> added, gone;
+    std::ranges::set_difference(vlans, vlans_[i], std::back_inserter(added));
+    std::ranges::set_difference(vlans_[i], vlans, std::back_inserter(gone));
+    nic::let_in(devices_[i], added);
+    nic::keep_out(devices_[i], gone);
+    vlans_[i] = vlans;
+}
+
 void DeviceSteering::follow(const RuntimePolicy& policy) {
     const auto plans = plan_steering(policy, devices_, workers_);
     for (std::size_t i = 0; i < devices_.size(); ++i) {
@@ -111,6 +124,7 @@ void DeviceSteering::follow(const RuntimePolicy& policy) {
             nic::listen_to(device, plans[i].groups);
             groups_[i] = plans[i].groups;
         }
+        let_in_vlans(i, plans[i].vlans);
         if (plans[i].side != device.spread.side)
             if (const auto done = nic::steer_by(device, plans[i].side, workers_); !done)
                 complain(i, done.error());

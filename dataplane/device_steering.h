@@ -1,9 +1,10 @@
 // What a policy asks of the devices: which address each hashes, so that packets arrive at their owner;
-// rules by port for replies to full NAT, where a driver has them; which multicast groups it listens to.
+// rules by port for replies to full NAT, where a driver has them; which multicast groups and VLANs it lets
+// in.
 //
 //     policy ─► plan_steering() ─► nic/ ─► what the drivers hold now ─► forecast() ─► log, `interfaces`
 //
-// All of it spares hand-overs and decides nothing. So the forecast is a forecast: the counters
+// All of it spares hand-overs, or what is not for us, and decides nothing. So the forecast is a forecast: the counters
 // handed-out and handed-in tell the truth.
 #pragma once
 
@@ -22,6 +23,7 @@ struct SteeringPlan {  // of one device
     // with interfaces of both kinds does what most of them need.
     nic::Side side = nic::Side::source;
     std::vector<nic::Mac> groups;  // solicited-node addresses of ours (RFC 4291 2.7.1), all nodes
+    std::vector<std::uint16_t> vlans;  // of its interfaces, rising
     std::vector<nic::PortRule> rules;  // worker i polls queue i
 };
 // One for each device, in their order.
@@ -50,6 +52,7 @@ class DeviceSteering {
         : devices_(devices),
           workers_(workers),
           groups_(devices.size()),
+          vlans_(devices.size()),
           rules_(devices.size()),
           texts_(devices.size()),
           complaints_(devices.size()) {}
@@ -61,11 +64,13 @@ class DeviceSteering {
     std::string text(std::size_t device) const;
 
   private:
+    void let_in_vlans(std::size_t device, const std::vector<std::uint16_t>& vlans);
     void complain(std::size_t device, const std::string& problem);
 
     std::vector<nic::Device>& devices_;
     const unsigned workers_;
-    std::vector<std::vector<nic::Mac>> groups_;  // that each listens to
+    std::vector<std::vector<nic::Mac>> groups_;      // that each listens to
+    std::vector<std::vector<std::uint16_t>> vlans_;  // that each lets in
     std::vector<nic::PortRules> rules_;
     std::vector<std::string> texts_;
     std::vector<std::set<std::string>> complaints_;

@@ -88,6 +88,10 @@ class Opener {
         // A driver that strips in software moves bytes that parse would only have read over.
         const bool by_card = facts_ == nullptr || facts_->vlan_strip;
         if (by_card) chosen |= info_.rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
+        // With the feature on, virtio lets no VLAN in by itself: then the list must be kept.
+        if (facts_ != nullptr && facts_->vlan_filter)
+            chosen |= info_.rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
+        device_.filters_vlans = (chosen & RTE_ETH_RX_OFFLOAD_VLAN_FILTER) != 0;
         device_.checks_ip_checksum = (chosen & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) != 0;
         device_.strips_vlan = (chosen & RTE_ETH_RX_OFFLOAD_VLAN_STRIP) != 0;
         return chosen;
@@ -227,6 +231,23 @@ void listen_to(Device& device, std::span<const Mac> groups) {
     if (rte_eth_allmulticast_enable(device.port_id) == 0) return;
     device.multicast = Multicast::everything;
     rte_eth_promiscuous_enable(device.port_id);
+}
+
+void let_in(Device& device, std::span<const std::uint16_t> vlans) {
+    if (!device.filters_vlans) return;
+    for (const std::uint16_t vlan : vlans) {
+        if (rte_eth_dev_vlan_filter(device.port_id, vlan, 1) == 0) continue;
+        // Rather too much than none of it.
+        device.multicast = Multicast::everything;
+        rte_eth_promiscuous_enable(device.port_id);
+        return;
+    }
+}
+
+void keep_out(Device& device, std::span<const std::uint16_t> vlans) {
+    if (!device.filters_vlans) return;
+    // One that stays on the list costs little: parse knows which VLANs are ours.
+    for (const std::uint16_t vlan : vlans) rte_eth_dev_vlan_filter(device.port_id, vlan, 0);
 }
 
 Link link_of(const Device& device) {

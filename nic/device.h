@@ -48,6 +48,7 @@ struct Device {
     int numa_node = -1;                               // -1: unknown, or it has none
     bool checks_ip_checksum = false;                  // and says so in every packet
     bool strips_vlan = false;
+    bool filters_vlans = false;  // only those that let_in() names come in, and untagged frames
     Multicast multicast = Multicast::all;
     std::string driver;  // "net_af_packet"
     Spread spread;
@@ -63,6 +64,12 @@ void close_device(const Device& device);
 // Lets these groups in and no others, where the driver can; changes device.multicast where it turns
 // out that it cannot.
 void listen_to(Device& device, std::span<const Mac> groups);
+
+// Lets VLANs in, beside those before, where the device keeps a list of them; becomes promiscuous where
+// it does not take one.
+void let_in(Device& device, std::span<const std::uint16_t> vlans);
+// No longer.
+void keep_out(Device& device, std::span<const std::uint16_t> vlans);
 
 struct Link {
     bool up = false;

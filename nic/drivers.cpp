@@ -78,6 +78,7 @@ constexpr DriverFacts kDrivers[] = {
      .cards = "virtio-net",
      .queues = 128,
      .key_while_running = true,
+     .vlan_filter = true,
      .note = "RSS only where the hypervisor offers VIRTIO_NET_F_RSS: key of 40, table of 128"},
     {.driver = "net_vmxnet3",
      .cards = "VMware vmxnet3",

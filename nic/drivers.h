@@ -26,7 +26,8 @@ struct DriverFacts {
     std::uint16_t largest_mtu = 0;          // 0: the card says
     bool key_while_running = false;         // takes another key after its start
     bool multicast_groups = false;          // filters them one by one
-    bool masked_ports = false;              // rte_flow matches a destination port by a mask
+    bool vlan_filter = false;   // where offered: no VLAN comes in that it was not told of
+    bool masked_ports = false;  // rte_flow matches a destination port by a mask
     std::string_view note = {};
 };
 

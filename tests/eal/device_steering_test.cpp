@@ -113,6 +113,22 @@ TEST_F(DeviceSteeringTest, GroupsAreThoseOfOurAddresses) {
     EXPECT_EQ(plans[1].groups, expected);
 }
 
+TEST_F(DeviceSteeringTest, VlansAreThoseOfItsInterfaces) {
+    policy::Policy policy = ::portcullis::test::small_policy();
+    policy.interfaces[0].device = "dmz";
+    policy.interfaces[0].vlan = 30;
+    policy.interfaces[1].vlan = 0;
+    policy::Interface third = policy.interfaces[1];
+    third.name = "dmz2";
+    third.vlan = 20;
+    third.addresses.clear();
+    third.answered.clear();
+    policy.interfaces.push_back(third);
+    const auto plans = plan_steering(*build(policy, {"wan", "dmz"}), devices_, kWorkers);
+    EXPECT_TRUE(plans[0].vlans.empty());
+    EXPECT_EQ(plans[1].vlans, (std::vector<std::uint16_t>{20, 30})) << "untagged is none";
+}
+
 // Each worker's slice, no service's port, nothing twice; only where the nodes answer.
 TEST_F(DeviceSteeringTest, RulesLeadRepliesToFullNatToTheirOwners) {
     const auto runtime = build(::portcullis::test::small_policy(), {"wan", "dmz"});
