@@ -32,6 +32,12 @@ std::string_view session_state(std::uint8_t state) {
     return state < peer::kSessionStates.size() ? peer::kSessionStates[state] : "unknown";
 }
 
+Json session_conformance(std::uint8_t said) {
+    if (said >= peer::kSessionConformance.size()) return "unknown";
+    const std::string_view name = peer::kSessionConformance[said];
+    return name.empty() ? Json(nullptr) : Json(name);
+}
+
 Json tuple(const peer::Address& source, std::uint16_t source_port, const peer::Address& destination,
            std::uint16_t destination_port) {
     return {{"src", address_text(source)},
@@ -120,7 +126,7 @@ Json session_view(const peer::SessionRecord& record, const PolicyPtr& policy) {
                                record.translated_destination, record.translated_destination_port);
     view["rule"] = rule_id(policy, record.rule);
     view["worker"] = record.worker;
-    view["undecided"] = record.undecided != 0;
+    view["conformance"] = session_conformance(record.conformance);
     view["age_seconds"] = record.age_seconds;
     view["idle_seconds"] = record.idle_seconds;
     view["expires_seconds"] = record.expires_seconds;

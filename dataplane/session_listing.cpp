@@ -27,6 +27,11 @@ std::uint32_t seconds(Millis later, Millis earlier) {
     return later <= earlier ? 0 : static_cast<std::uint32_t>((later - earlier) / 1000);
 }
 
+std::uint8_t conformance_of(const Session& session) {
+    constexpr std::uint8_t kNone = 0, kUndecided = 1, kRefused = 2;  // peer::kSessionConformance
+    return session.refused() ? kRefused : session.undecided() ? kUndecided : kNone;
+}
+
 peer::SessionRecord record_of(const Session& session, Millis expires, unsigned worker, Millis now) {
     const FlowKey& outer = session.key[0];
     const FlowKey& inner = session.key[1];  // reversed: its destination is the translated source
@@ -42,7 +47,7 @@ peer::SessionRecord record_of(const Session& session, Millis expires, unsigned w
     record.protocol = outer.protocol;
     record.nat = static_cast<std::uint8_t>(session.nat);
     record.state = static_cast<std::uint8_t>(session.state);
-    record.undecided = session.undecided() ? 1 : 0;
+    record.conformance = conformance_of(session);
     record.worker = static_cast<std::uint16_t>(worker);
     record.interface = outer.interface;
     record.rule = session.rule;

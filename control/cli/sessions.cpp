@@ -10,11 +10,21 @@ const Usage kSessionsUsage{
     "sessions", "[--address A] [--port P] [--proto X] [--limit N]",
     "Lists live sessions. An address or port is looked for at either end, before and after "
     "translation.",
-    "'becomes' is what the responder sees, where that is another tuple.\n"
+    "'becomes' is what the responder sees, where that is another tuple. A session's state says "
+    "also\n"
+    "whether its first bytes are still looked at (undecided), or were another protocol's and "
+    "nothing\n"
+    "of it passes (refused; UDP, for 10 s).\n"
     "Exit codes: 0 done, 1 nobody answers, 2 usage."};
 
 std::string arrow(const Json& tuple) {
     return endpoint(tuple, "src", "sport") + " -> " + endpoint(tuple, "dst", "dport");
+}
+
+// With what conformance says of it, while that matters.
+std::string state(const Json& session) {
+    const auto said = cell(session, "conformance");
+    return cell(session, "state") + (said.empty() ? "" : ", " + said);
 }
 
 std::vector<std::string> session_row(const Json& session) {
@@ -23,7 +33,7 @@ std::vector<std::string> session_row(const Json& session) {
     return {cell(session, "protocol"),
             as_sent,
             as_seen == as_sent ? "" : as_seen,
-            cell(session, "state") + (member(session, "undecided") == true ? ", undecided" : ""),
+            state(session),
             cell(session, "interface"),
             cell(session, "rule"),
             duration(count(session, "idle_seconds")),

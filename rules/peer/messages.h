@@ -25,7 +25,7 @@
 namespace portcullis::peer {
 
 inline constexpr std::uint32_t kMagic = 0x50434c31;  // "PCL1"
-inline constexpr std::uint16_t kVersion = 3;
+inline constexpr std::uint16_t kVersion = 4;
 inline constexpr std::uint32_t kMaxMessageBytes = 65536;
 inline constexpr std::uint16_t kNoInterface = 0xffff;
 inline constexpr unsigned kMaxWorkers = 32;
@@ -129,6 +129,10 @@ inline constexpr std::array<std::string_view, 8> kSessionStates = {
     "free",    "syn-sent", "syn-received", "established",
     "one-way", "fin-wait", "closing",      "picked-up"};
 
+// Names of SessionRecord::conformance. Empty: judged, or held to nothing. Only UDP is ever seen as
+// refused: nothing of it passes, for 10 s. TCP ends at once.
+inline constexpr std::array<std::string_view, 3> kSessionConformance = {"", "undecided", "refused"};
+
 struct SessionRecord {
     // As the initiator emits it, and as the responder sees it.
     Address source{}, destination{};
@@ -136,9 +140,9 @@ struct SessionRecord {
     std::uint16_t source_port = 0, destination_port = 0;
     std::uint16_t translated_source_port = 0, translated_destination_port = 0;
     std::uint8_t protocol = 0;
-    std::uint8_t nat = 0;        // policy::NatKind
-    std::uint8_t state = 0;      // index in kSessionStates
-    std::uint8_t undecided = 0;  // 1: its first bytes are still being looked at
+    std::uint8_t nat = 0;          // policy::NatKind
+    std::uint8_t state = 0;        // index in kSessionStates
+    std::uint8_t conformance = 0;  // index in kSessionConformance
     std::uint16_t worker = 0;
     std::uint16_t interface = 0;  // ingress
     std::uint32_t rule = 0;       // index in the running policy

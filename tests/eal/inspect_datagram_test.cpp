@@ -1,4 +1,5 @@
 // UDP sessions that are held to a protocol, through the whole pipeline.
+#include "dataplane/session_listing.h"
 #include "tests/eal/inspect_fixture.h"
 
 namespace portcullis::dataplane::test {
@@ -116,6 +117,25 @@ TEST_F(InspectUdp, WhatDiesHereSaysNothing) {
     }
     EXPECT_EQ(rig.drops(), "ttl-expired 6");
     rig.expect_identity();
+}
+
+TEST_F(InspectUdp, TheListingSaysWhatIsUndecidedAndWhatIsRefused) {
+    hold_av_to(ConformanceMode::enforce);
+    send(stun_request(), 40000);
+    answer({9}, rig.one_sent(kDmz).to(), 40000);
+    send(rtp(1, 7), 40001);
+    send(ssh_banner(), 40002);
+    peer::SessionQuery query;
+    query.protocol = 17;
+    SessionListing listing(query);
+    ASSERT_TRUE(rig.worker(0).submit(&listing));
+    while (!listing.done()) rig.worker(0).poll();
+    ASSERT_EQ(listing.records().size(), 3U);
+    for (const peer::SessionRecord& record : listing.records()) {
+        ASSERT_LT(record.conformance, peer::kSessionConformance.size());
+        EXPECT_EQ(peer::kSessionConformance[record.conformance],
+                  (std::vector{"", "undecided", "refused"})[record.source_port - 40000U]);
+    }
 }
 
 // Else a tunnel that looks like RTP would lose one datagram of five only.

@@ -82,15 +82,18 @@ TEST_F(MethodsTest, SessionsAreNamedAndFiltered) {
     strange.state = 99;
     strange.nat = 99;
     strange.protocol = 132;
+    strange.conformance = 3;
     auto young = record;
-    young.undecided = 1;
-    dataplane_->set_sessions({record, young, strange}, 1);  // three messages
+    young.conformance = 1;
+    auto refused = record;
+    refused.conformance = 2;
+    dataplane_->set_sessions({record, young, strange, refused}, 1);  // four messages
     const auto answer =
         call("sessions",
              {{"address", "198.51.100.7"}, {"port", 443}, {"protocol", "tcp"}, {"limit", 50}});
     ASSERT_TRUE(answer) << answer.error().message;
     const auto& sessions = (*answer)["sessions"];
-    ASSERT_EQ(sessions.size(), 3U);
+    ASSERT_EQ(sessions.size(), 4U);
     EXPECT_EQ(sessions[1]["src"], "198.51.100.7");
     EXPECT_EQ(sessions[1]["sport"], 51000);
     EXPECT_EQ(sessions[1]["dst"], "2001:db8::1");
@@ -98,8 +101,10 @@ TEST_F(MethodsTest, SessionsAreNamedAndFiltered) {
     EXPECT_EQ(sessions[1]["protocol"], "tcp");
     EXPECT_EQ(sessions[1]["nat"], "full");
     EXPECT_EQ(sessions[1]["state"], "established");
-    EXPECT_EQ(sessions[0]["undecided"], false);
-    EXPECT_EQ(sessions[1]["undecided"], true);
+    EXPECT_EQ(sessions[0]["conformance"], nullptr);
+    EXPECT_EQ(sessions[1]["conformance"], "undecided");
+    EXPECT_EQ(sessions[2]["conformance"], "unknown");
+    EXPECT_EQ(sessions[3]["conformance"], "refused");
     EXPECT_EQ(sessions[1]["rule"], test::small_policy().rules[0].id);
     EXPECT_EQ(sessions[1]["interface"], test::small_policy().interfaces[1].name);
     EXPECT_EQ(sessions[1]["initiator"]["packets"], 5);

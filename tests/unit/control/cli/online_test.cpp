@@ -181,14 +181,17 @@ TEST_F(OnlineTest, ListsAreTablesOrJson) {
     session.idle_seconds = 75;
     auto translated = session;
     translated.translated_destination = policy::IpAddress::parse("2001:db8::9")->bytes();
-    translated.undecided = 1;
-    dataplane_->set_sessions({session, translated}, 10);
+    translated.conformance = 1;
+    auto refused = session;
+    refused.conformance = 2;
+    dataplane_->set_sessions({session, translated, refused}, 10);
     EXPECT_EQ(run({"sessions", "--address", "2001:db8::7", "--port", "3478", "--proto", "udp"}),
               cli::kOk);
     EXPECT_TRUE(said("[2001:db8::7]:1 -> [2001:db8::8]:3478"));
     EXPECT_TRUE(said("[2001:db8::7]:1 -> [2001:db8::9]:3478"));
     EXPECT_TRUE(said("1m 15s"));
     EXPECT_TRUE(said("free, undecided"));
+    EXPECT_TRUE(said("free, refused"));
     EXPECT_EQ(dataplane_->last_query().protocol, 17);
     EXPECT_EQ(run({"sessions", "--address", "nowhere"}), cli::kNegative);
     EXPECT_TRUE(complained("address is to be an IPv4 or IPv6 address"));
