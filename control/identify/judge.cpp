@@ -107,9 +107,10 @@ Judgement Judge::judge(std::size_t index, const Flow& flow, const Order& order) 
                                             : inspector_->responder_datagram(
                                                   record, protocol, scratch_, packet.payload, now);
         if (outcome.matched) judgement.passes = true;
-        if (outcome.reported) judgement = {false, outcome.why};
+        if (outcome.reported) judgement = {false, outcome.why, false};
         if (outcome.done) break;
     }
+    judgement.unanswered = judgement.passes && record != inspect::kNoInspection;
     if (record != inspect::kNoInspection) inspector_->close(record);
     clock_ = now + 1;
     return judgement;

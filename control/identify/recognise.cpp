@@ -42,7 +42,15 @@ std::string server_name(const Flow& flow, const Order& order) {
     return std::string(hello.name());
 }
 
-std::vector<std::string> notes(const Flow& flow, const Order& order) {
+// Of UDP: that a capture ends before the ACK is nothing to note.
+bool awaits_answer(const Flow& flow, const Recognition& recognition) {
+    return flow.transport == Transport::udp &&
+           std::any_of(recognition.classes.begin(), recognition.classes.end(),
+                       [](const auto& entry) { return entry.judgement.unanswered; });
+}
+
+std::vector<std::string> notes(const Flow& flow, const Order& order,
+                               const Recognition& recognition) {
     std::vector<std::string> notes;
     const auto count = [](std::uint64_t number, std::string_view one, std::string_view many) {
         return std::to_string(number) + " " + std::string(number == 1 ? one : many);
@@ -59,6 +67,10 @@ std::vector<std::string> notes(const Flow& flow, const Order& order) {
                         " of IP packets skipped");
     if (flow.urgent != 0)
         notes.push_back(count(flow.urgent, "segment", "segments") + " with urgent data skipped");
+    if (awaits_answer(flow, recognition))
+        notes.emplace_back(
+            "no answer follows in the capture: until there is one, all that the initiator sends is "
+            "judged");
     return notes;
 }
 
@@ -99,7 +111,7 @@ Recognition recognise(Judge& judge, const Flow& flow, const Order& order, Protoc
                          [](const auto& entry) { return entry.judgement.passes; })
                 ->protocol;
     recognition.server_name = server_name(flow, order);
-    recognition.notes = notes(flow, order);
+    recognition.notes = notes(flow, order, recognition);
     return recognition;
 }
 

@@ -49,8 +49,6 @@ inline constexpr std::uint8_t kAsideTwin = 1;       // UDP: `link` is its twin o
 inline constexpr std::uint8_t kAsideUndecided = 2;  // its first bytes are still being looked at
 inline constexpr std::uint8_t kAsideUnheard = 4;    // undecided TCP: there have been none yet
 inline constexpr std::uint8_t kAsideRefused = 8;    // UDP of another protocol: nothing of it passes
-// Undecided UDP: its initiator has said the right thing, which the responder need not have heard.
-inline constexpr std::uint8_t kAsideRecognised = 16;
 
 inline constexpr std::uint32_t kNoSession = 0xffffffff;
 inline constexpr std::uint32_t kNoNeighbour = 0xffffffff;

@@ -5,11 +5,9 @@
 // protocol is logged and judged. In mode enforce such a session is ended, TCP with a reset to both
 // sides, and TCP passes only what comes in order meanwhile.
 //
-// UDP has no acknowledgement that says what the responder has got. So in mode enforce a datagram
-// that matches passes, but its session leaves inspection only with the responder's next datagram;
-// until then each of the initiator's is judged. A session that was refused stays in the table, and
-// nothing of it passes, until its time is over (Sessions::expired): else its next datagram would be
-// the first of another session, with all the patience that media needs.
+// A UDP session that was refused stays in the table, and nothing of it passes, until its time is over
+// (Sessions::expired): else its next datagram would be the first of another session, with all the
+// patience that media needs.
 //
 // Exits here (enforce only):
 //   drop  not_conformant   another protocol, sequence numbers at odds with what was looked at, or a
@@ -192,21 +190,12 @@ void inspect_datagram(Burst& burst, unsigned i, const inspect::Protocol& protoco
         return;
     }
     const bool initiator = hit.direction == Direction::initiator;
-    const bool recognised = (session.aside & kAsideRecognised) != 0;
-    if (recognised && (!initiator || !protocol.enforces()))
-        return leave_inspection(session, context);
     inspect::Inspection record = session.inspection;
     const inspect::Outcome outcome =
         initiator ? context.inspector->initiator_datagram(record, protocol, *context.scratch,
                                                           payload, context.now)
                   : context.inspector->responder_datagram(record, protocol, *context.scratch,
                                                           payload, context.now);
-    if (outcome.matched && initiator && protocol.enforces()) {
-        if (!recognised) counts_of(session, context).matched.add();
-        session.aside |= kAsideRecognised;
-        session.inspection = record;
-        return;
-    }
     if (follow(outcome, record, session, context)) return;
     session.refuse(context.now);
     burst.drop(i, DropReason::not_conformant);
@@ -263,7 +252,7 @@ void leave_inspection(Session& session, Context& context) {
         inspect::Inspection record = session.inspection;
         context.inspector->close(record);
     }
-    session.clear_aside(kAsideUndecided | kAsideUnheard | kAsideRecognised);
+    session.clear_aside(kAsideUndecided | kAsideUnheard);
     // One that this policy has not taken over yet was counted by the policy before.
     if (context.policy != nullptr && session.generation == context.policy->generation())
         counts_of(session, context).undecided.take();

@@ -12,8 +12,9 @@
 // bytes were judged than those that the responder has. In mode enforce only the next segment in
 // order is forwarded meanwhile, what comes out of order is dropped (TCP sends it again), and bytes
 // sent again must equal those before; in mode watch everything is forwarded, and the first violation
-// ends the inspection. UDP is judged by datagrams; whether the responder has got them the inspector
-// cannot know.
+// ends the inspection. UDP is judged by datagrams. Nothing acknowledges them, so in mode enforce a
+// session that was recognised by its initiator's word leaves inspection with the responder's next
+// datagram, and until then each of the initiator's is judged.
 //
 // Records expire by themselves: one that is older than Limits::deadline is given to whoever asks
 // next, and its session then finds its record gone (too_slow). So does one whose larger buffer was
@@ -73,7 +74,7 @@ struct Segment {
 struct Outcome {
     bool forward = true;
     bool done = false;      // the session is not to be asked about again; its record is gone
-    bool matched = false;   // with this packet its class was recognised
+    bool matched = false;   // with this packet its class was recognised, for the first time
     bool reported = false;  // a violation: `why` and `first_bytes` say which; dropped or watched
     Violation why = Violation::wrong_protocol;
     // What the initiator has sent first, up to 32 bytes; valid until the next call.

@@ -41,6 +41,8 @@ struct Inspector::State {
     // datagrams.cpp
     Outcome datagram(Inspection& handle, const Protocol& protocol, Scratch& scratch, Bytes payload,
                      unsigned side, Millis now);
+    Outcome recognise_datagram(Inspection& handle, Record* record, const Protocol& protocol,
+                               unsigned side);
     Record& record_of_datagram(Inspection& handle, Bytes payload, Millis now);
 };
 

@@ -140,7 +140,7 @@ void Records::close(Record& record) {
     unlink(record);
     append(record,
            index_of(record) < limits_.records ? Record::List::free : Record::List::free_datagram);
-    // The last generation is left out: with it a handle could be kNoInspection.
+    // The last generation is left out: with it a handle could be kNoInspection or kOnlyMatched.
     const std::uint32_t generations = 1U << (31 - index_bits_);
     record.generation = (record.generation + 1) % (generations - 1);
     --used_;

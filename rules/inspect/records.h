@@ -75,7 +75,12 @@ class Records {
 
     Record* find(Inspection handle);  // nullptr: none, or given up
     Inspection handle_of(const Record& record) const;
-    static bool was_matched(Inspection handle) { return (handle & kMatchedBit) != 0; }
+    static bool was_matched(Inspection handle) {
+        return (handle & kMatchedBit) != 0 && handle != kNoInspection;
+    }
+    // Of a session that was recognised and has no record, and of `handle` once it was recognised.
+    static constexpr Inspection kOnlyMatched = 0xfffffffe;
+    static Inspection as_matched(Inspection handle) { return handle | kMatchedBit; }
 
     enum class Refusal : std::uint8_t { none, no_room, source_quota };
     // nullptr: `refusal` says why. Without a source it is in nobody's quota.

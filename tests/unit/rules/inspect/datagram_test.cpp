@@ -27,6 +27,19 @@ void expect_open(const Outcome& outcome) {
     EXPECT_FALSE(outcome.matched);
     EXPECT_FALSE(outcome.reported);
 }
+// Enforced: passes, and is judged until the responder has answered.
+void expect_recognised(const Outcome& outcome) {
+    EXPECT_TRUE(outcome.forward);
+    EXPECT_FALSE(outcome.done);
+    EXPECT_TRUE(outcome.matched);
+    EXPECT_FALSE(outcome.reported);
+}
+void expect_over(const Outcome& outcome) {
+    EXPECT_TRUE(outcome.forward);
+    EXPECT_TRUE(outcome.done);
+    EXPECT_FALSE(outcome.matched);
+    EXPECT_FALSE(outcome.reported);
+}
 void expect_refused(const Outcome& outcome, Violation why) {
     EXPECT_FALSE(outcome.forward);
     EXPECT_TRUE(outcome.done);
@@ -44,15 +57,69 @@ class DatagramTest : public testing::Test {
 TEST_F(DatagramTest, OneDatagramDecides) {
     for (const Message& message : {ms_turn_allocate(), ms_turn_allocate(8), stun_binding(),
                                    multiplexed(ms_turn_allocate()), multiplexed(stun_binding())})
-        expect_done(Conversation(turn).client_datagram(message));
-    expect_done(Conversation(media).client_datagram(stun_binding()));
-    expect_done(Conversation(dns).client_datagram(dns_query()));
-    expect_done(Conversation(dns).client_datagram(dns_query("example.com", 28, false)));
+        expect_recognised(Conversation(turn).client_datagram(message));
+    expect_recognised(Conversation(media).client_datagram(stun_binding()));
+    expect_recognised(Conversation(dns).client_datagram(dns_query()));
+    expect_recognised(Conversation(dns).client_datagram(dns_query("example.com", 28, false)));
     for (Rig* rig : {&turn, &media, &dns}) {
         expect_refused(Conversation(*rig).client_datagram(text("hello, is this a tunnel?")),
                        Violation::wrong_protocol);
         EXPECT_EQ(rig->inspector().undecided(), 0U);
     }
+}
+
+// A message may have died behind us, before its receiver.
+TEST_F(DatagramTest, TheInitiatorIsJudgedUntilItIsAnswered) {
+    Conversation tunnel(turn);
+    expect_recognised(tunnel.client_datagram(stun_binding()));
+    expect_open(tunnel.client_datagram(stun_binding()));
+    EXPECT_EQ(turn.inspector().undecided(), 0U) << "no record is needed for that";
+    expect_refused(tunnel.client_datagram(text("SSH-2.0-OpenSSH")), Violation::wrong_protocol);
+    EXPECT_EQ(tunnel.record, kNoInspection);
+
+    Conversation answered(turn);
+    expect_recognised(answered.client_datagram(stun_binding()));
+    expect_open(answered.server_datagram({}));
+    expect_over(answered.server_datagram(text("anything")));
+
+    // With a record again.
+    Conversation call(media);
+    expect_recognised(call.client_datagram(stun_binding()));
+    for (const std::uint16_t sequence : Numbers{1, 2, 3, 4})
+        expect_open(call.client_datagram(rtp(1, sequence)));
+    EXPECT_EQ(media.inspector().undecided(), 1U);
+    expect_over(call.server_datagram(rtp(2, 1)));
+    EXPECT_EQ(media.inspector().undecided(), 0U);
+
+    Conversation noise(media);
+    expect_recognised(noise.client_datagram(stun_binding()));
+    for (std::uint32_t i = 0; i < 4; ++i) expect_open(noise.client_datagram(rtp(i, 9)));
+    expect_refused(noise.client_datagram(rtp(5, 9)), Violation::no_continuity);
+}
+
+// A push may turn a service to watch while a session waits for its answer.
+TEST_F(DatagramTest, WatchingWaitsForNoAnswer) {
+    Rig watched(service_of(ProtocolClass::media_udp, kWatch));
+    Conversation talk(media);
+    expect_recognised(talk.client_datagram(stun_binding()));
+    expect_open(talk.client_datagram(rtp(1, 1)));
+    Outcome outcome = media.inspector().initiator_datagram(
+        talk.record, watched.protocol(), watched.scratch(), text("anything"), media.now);
+    expect_over(outcome);
+    EXPECT_EQ(media.inspector().undecided(), 0U);
+}
+
+// What was recognised is remembered without its record.
+TEST_F(DatagramTest, ARecognisedSessionMayLoseItsRecord) {
+    Limits limits;
+    limits.datagrams = 1;
+    Rig rig(service_of(ProtocolClass::media_udp, kEnforce), limits);
+    Conversation talk(rig), other(rig);
+    expect_recognised(talk.client_datagram(stun_binding()));
+    expect_open(talk.client_datagram(rtp(1, 1)));
+    expect_open(other.client_datagram(rtp(2, 1)));
+    expect_open(talk.client_datagram(stun_binding()));
+    expect_over(talk.server_datagram(rtp(3, 1)));
 }
 
 TEST_F(DatagramTest, WatchingForwards) {
@@ -91,7 +158,7 @@ TEST_F(DatagramTest, QuestionsOfTunnels) {
                        std::string(63, 'a') + "." + std::string(63, 'b') + "." +
                        std::string(63, 'c') + "." + std::string(63, 'd') + ".example.com")),
                    Violation::bad_length);
-    expect_done(Conversation(dns).client_datagram(
+    expect_recognised(Conversation(dns).client_datagram(
         dns_query(std::string(63, 'a') + "." + std::string(63, 'b') + "." + std::string(63, 'c'))));
 }
 
@@ -100,7 +167,7 @@ TEST_F(DatagramTest, RtpHasToGoOn) {
     expect_open(stream.client_datagram(rtp(7, 65535)));
     expect_open(stream.client_datagram(rtp(7, 0)));
     EXPECT_EQ(media.inspector().undecided(), 1U);
-    expect_done(stream.client_datagram(rtp(7, 3)));
+    expect_recognised(stream.client_datagram(rtp(7, 3)));
     EXPECT_EQ(media.inspector().undecided(), 0U);
 
     Conversation chance(media);
@@ -118,11 +185,11 @@ TEST_F(DatagramTest, TwoSourcesMayTakeTurnsAndPacketsOvertakeEachOther) {
         expect_open(two.client_datagram(rtp(1, i)));
         expect_open(two.client_datagram(rtp(2, static_cast<std::uint16_t>(500 + i))));
     }
-    expect_done(two.client_datagram(rtp(1, 2)));
+    expect_recognised(two.client_datagram(rtp(1, 2)));
     Conversation overtaking(media);
     for (const std::uint16_t sequence : Numbers{3, 1, 2, 4})
         expect_open(overtaking.client_datagram(rtp(1, sequence)));
-    expect_done(overtaking.client_datagram(rtp(1, 5)));
+    expect_recognised(overtaking.client_datagram(rtp(1, 5)));
 }
 
 TEST_F(DatagramTest, DirectionsProveThemselvesApart) {
@@ -154,7 +221,7 @@ TEST_F(DatagramTest, ReportsAreNeutralUntilThree) {
         media.now += 9'000;
     }
     media.now += 15'000;
-    expect_done(talk.client_datagram(rtcp(1)));
+    expect_recognised(talk.client_datagram(rtcp(1)));
     Conversation others(media);
     for (std::uint32_t i = 0; i < 50; ++i) expect_open(others.client_datagram(rtcp(i)));
     Message longer = rtcp(1);
@@ -185,7 +252,7 @@ TEST_F(DatagramTest, KeepalivesWaitForWhatFollows) {
     expect_open(seldom.client_datagram(Message{13, 10}));
     media.now += 15'000;
     expect_open(seldom.client_datagram(Message{13, 10}));
-    expect_done(seldom.client_datagram(stun_binding()));
+    expect_recognised(seldom.client_datagram(stun_binding()));
 }
 
 // Mute and hold: what was said before the pause neither helps nor harms.
@@ -198,7 +265,7 @@ TEST_F(DatagramTest, MediaMayPause) {
     for (std::uint32_t i = 4; i < 6; ++i) expect_open(talk.client_datagram(rtp(i, 9)));
     expect_open(talk.client_datagram(rtp(1, 3)));
     expect_open(talk.client_datagram(rtp(1, 4)));
-    expect_done(talk.client_datagram(rtp(1, 5)));
+    expect_recognised(talk.client_datagram(rtp(1, 5)));
     Conversation kept_alive(media);
     for (int i = 0; i < 100; ++i) {
         expect_open(kept_alive.client_datagram(Message{0}));
@@ -212,6 +279,7 @@ TEST_F(DatagramTest, ALostRecordIsAFreshStart) {
     limits.datagrams = 2;
     for (const auto mode : {kEnforce, kWatch}) {
         Rig rig(service_of(ProtocolClass::media_udp, mode), limits);
+        const auto expect_proof = mode == kEnforce ? expect_recognised : expect_done;
         Conversation first(rig), second(rig), third(rig);
         expect_open(first.client_datagram(rtp(1, 1)));
         expect_open(second.client_datagram(rtp(2, 1)));
@@ -221,8 +289,8 @@ TEST_F(DatagramTest, ALostRecordIsAFreshStart) {
         expect_open(first.client_datagram(rtp(1, 3)));  // takes that of the second
         expect_open(first.client_datagram(rtp(1, 4)));
         expect_open(third.client_datagram(rtp(3, 2)));
-        expect_done(third.client_datagram(rtp(3, 3)));
-        expect_done(first.client_datagram(rtp(1, 5)));
+        expect_proof(third.client_datagram(rtp(3, 3)));
+        expect_proof(first.client_datagram(rtp(1, 5)));
         second.close();
         EXPECT_EQ(rig.inspector().undecided(), 0U);
     }
@@ -263,7 +331,7 @@ TEST(DatagramRecords, CostTcpNothing) {
 
 TEST_F(DatagramTest, CustomDatagramsMatchAtOnceOrNever) {
     Rig rig(service_of(ProtocolClass::custom, kEnforce));
-    expect_done(Conversation(rig).client_datagram(text("abcx")));
+    expect_recognised(Conversation(rig).client_datagram(text("abcx")));
     expect_refused(Conversation(rig).client_datagram(text("abc")), Violation::wrong_protocol);
 }
 
