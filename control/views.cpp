@@ -46,15 +46,6 @@ Json tuple(const peer::Address& source, std::uint16_t source_port, const peer::A
             {"dport", destination_port}};
 }
 
-// Empty for what is no violation.
-std::string_view violation_sentence(std::string_view name) {
-#define X(violation, text, sentence) \
-    if (name == (text)) return sentence;
-    PORTCULLIS_VIOLATIONS(X)
-#undef X
-    return {};
-}
-
 std::string hex(const peer::DenyRecord& record) {
     static constexpr char kDigits[] = "0123456789abcdef";
     std::string text;
@@ -203,8 +194,8 @@ Json signature_view(const peer::SignatureRecord& record) {
 
 std::string deny_sentence(const peer::DenyRecord& record, const PolicyPtr& policy) {
     if (!text_of(record.service).empty()) {
-        const auto sentence = violation_sentence(text_of(record.reason));
-        if (!sentence.empty()) return std::string(sentence);
+        if (const auto violation = inspect::parse_violation(text_of(record.reason)))
+            return inspect::explain(*violation, record.limit);
     }
     if (const auto* rule = rule_of(policy, record.rule); rule != nullptr && !rule->reason.empty())
         return rule->reason;

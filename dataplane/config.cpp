@@ -27,6 +27,7 @@ class Reader {
             take_line(line);
         }
         check_devices();
+        check_inspection();
         place_threads(usable_cores);
         if (!errors_.empty()) return tl::unexpected(std::move(errors_));
         return std::move(config_);
@@ -130,12 +131,12 @@ class Reader {
     }
 
     template <class Number>
-    static auto number(Number& to, std::int64_t least, std::int64_t most) {
-        return po::value<std::int64_t>()->notifier([&to, least, most](std::int64_t value) {
+    static auto number(Number& to, std::int64_t least, std::int64_t most, std::int64_t unit = 1) {
+        return po::value<std::int64_t>()->notifier([&to, least, most, unit](std::int64_t value) {
             if (value < least || value > most)
                 throw std::string("must be ") + std::to_string(least) + " to " +
                     std::to_string(most);
-            to = static_cast<Number>(value);
+            to = static_cast<Number>(value * unit);
         });
     }
     static auto choice(std::vector<std::string> options, std::function<void(std::size_t)> take) {
@@ -176,6 +177,10 @@ class Reader {
             "control-user", po::value<std::string>(&config_.control_user))(
             "log-level",
             choice(kLevels, [this](std::size_t i) { config_.log_level = kLevels[i]; }));
+#define X(member, key, unit, least, most) \
+    keys.add_options()(key, number(config_.inspection.member, least, most, unit));
+        PORTCULLIS_INSPECT_SETTINGS(X)
+#undef X
     }
 
     static void add_device_keys(po::options_description& keys, nic::DeviceConfig& device) {
@@ -229,11 +234,29 @@ class Reader {
         }
     }
 
-    void place_threads(const std::vector<unsigned>& usable) {
-        const auto line_of = [&](const char* key) {
-            const auto found = seen_.find(key);
-            return found == seen_.end() ? std::max(line_, 1U) : found->second;
+    // The line that sets `key`, else the last one.
+    unsigned line_of(const std::string& key) const {
+        const auto found = seen_.find(key);
+        return found == seen_.end() ? std::max(line_, 1U) : found->second;
+    }
+
+    // A share of one source that is more than everything would be no limit.
+    void check_inspection() {
+        const auto check = [this](const std::string& share, std::uint32_t most,
+                                  const std::string& all, std::uint32_t there_are) {
+            if (most <= there_are) return;
+            error_at(line_of(seen_.contains(share) ? share : all),
+                     "`" + share + "` (" + std::to_string(most) + ") is more than `" + all + "` (" +
+                         std::to_string(there_are) +
+                         "), so one source could take them all: lower it, or raise `" + all + "`");
         };
+        const inspect::Limits& limits = config_.inspection;
+        check("inspect-per-source", limits.per_source, "inspect-records", limits.records);
+        check("inspect-buffers-per-source", limits.buffers_per_source, "inspect-buffers",
+              limits.medium);
+    }
+
+    void place_threads(const std::vector<unsigned>& usable) {
         if (!config_.cores.empty() && !seen_.contains("workers"))
             config_.workers = static_cast<unsigned>(config_.cores.size());
         if (!seen_.contains("main-core") && !usable.empty()) config_.main_core = usable.front();

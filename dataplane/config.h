@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "nic/device.h"
+#include "rules/inspect/inspection_limits.h"
 
 namespace portcullis::dataplane {
 
@@ -24,6 +25,7 @@ struct Config {
     std::vector<unsigned> cores;  // one a worker
     bool idle_sleep = false;      // a worker without packets sleeps up to 50 us instead of spinning
     std::uint32_t sessions = 1U << 20;  // of all workers together
+    inspect::Limits inspection;         // of each worker
     unsigned memory_mib = 1024;
     bool huge = true;
     std::string peer_socket = "/run/portcullis/peer.sock";

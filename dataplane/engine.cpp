@@ -110,6 +110,7 @@ Engine::Step Engine::make_workers(const Config& config) {
         }
         worker.pool = pools_[index];
         worker.sessions = target_.sessions;
+        worker.inspection = config.inspection;
         worker.idle = config.idle_sleep ? Idle::sleep : Idle::spin;
         worker.clock = clock_;
         worker.slot = &slot_;

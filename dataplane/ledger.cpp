@@ -102,7 +102,9 @@ std::vector<peer::DenyRecord> DenyLedger::take(const ActivePolicy* active) {
         record.rule = same ? sample.rule : policy::kNoRule;
         record.suppressed = sample.suppressed;
         set_text(record.reason, to_string(sample.reason));
-        if (sample.reason == DropReason::not_conformant) add_violation(sample, active, record);
+        if (sample.reason != DropReason::not_conformant) continue;
+        record.limit = inspect::limit_of(sample.violation, limits_);
+        add_violation(sample, active, record);
     }
     samples_.clear();
     return records;

@@ -41,8 +41,9 @@ class DenyLedger {
   public:
     static constexpr std::size_t kCapacity = 4096;
 
-    // `unix_ms_at_zero`: wall clock of the data plane's millisecond 0.
-    explicit DenyLedger(std::uint64_t unix_ms_at_zero) : unix_ms_at_zero_(unix_ms_at_zero) {}
+    // `unix_ms_at_zero`: wall clock of the data plane's millisecond 0. `limits`: the workers'.
+    explicit DenyLedger(std::uint64_t unix_ms_at_zero, const inspect::Limits& limits = {})
+        : unix_ms_at_zero_(unix_ms_at_zero), limits_(limits) {}
 
     // Keeps a sample; when nobody fetches them the oldest give way, and are counted in
     // `suppressed`.
@@ -52,6 +53,7 @@ class DenyLedger {
   private:
     std::deque<DenySample> samples_;
     std::uint64_t unix_ms_at_zero_;
+    inspect::Limits limits_;
 };
 
 }  // namespace portcullis::dataplane

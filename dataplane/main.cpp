@@ -107,6 +107,20 @@ void report(const nic::Device& device, const nic::DeviceConfig& config) {
                      device.name, device.driver);
 }
 
+void report_memory(const Engine& engine, const Config& config) {
+    constexpr std::uint64_t kMiB = 1 << 20;
+    std::uint64_t sessions = 0, first_bytes = 0;
+    for (const auto& worker : engine.workers()) {
+        sessions += worker->session_memory();
+        first_bytes += worker->inspector_memory();
+    }
+    spdlog::info(
+        "memory: {} MiB for packets and rules, {} MiB for {} sessions, {} MiB to look at first "
+        "bytes",
+        config.memory_mib, (sessions + kMiB - 1) / kMiB, engine.session_capacity(),
+        (first_bytes + kMiB - 1) / kMiB);
+}
+
 // What can fail without DPDK comes first: its mistakes are found at once and leave nothing behind.
 int serve(const Config& config) {
     gain_no_privileges();
@@ -124,6 +138,7 @@ int serve(const Config& config) {
     if (!engine) return fail(engine.error());
     for (std::size_t i = 0; i < config.devices.size(); ++i)
         report((*engine)->devices()[i], config.devices[i]);
+    report_memory(**engine, config);
 
     EventLoop loop;
     MainThread main(config, **engine, loop);

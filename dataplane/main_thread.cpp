@@ -37,7 +37,7 @@ MainThread::MainThread(const Config& config, Engine& engine, EventLoop& loop)
       host_(engine.neighbours(), *this, macs_of(engine.devices()), draw_random()),
       steering_(engine.devices(), static_cast<unsigned>(engine.workers().size())),
       loader_(engine.policy_target(), engine.slot(), engine.qsbr()),
-      denies_(unix_ms_at_zero(engine.clock().now())) {
+      denies_(unix_ms_at_zero(engine.clock().now()), config.inspection) {
     for (const nic::Device& device : engine_.devices()) link_up_.push_back(nic::link_of(device).up);
     loop_.watch(loader_.event_fd(), EPOLLIN, [this](std::uint32_t) { on_load_events(); });
 }

@@ -369,5 +369,11 @@ Millis Worker::now() const {
 unsigned Worker::index() const {
     return impl_->config.index;
 }
+std::uint64_t Worker::session_memory() const {
+    return impl_->sessions->memory_bytes() + impl_->sessions->port_memory_bytes();
+}
+std::uint64_t Worker::inspector_memory() const {
+    return impl_->inspector->memory_bytes();
+}
 
 }  // namespace portcullis::dataplane

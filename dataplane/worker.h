@@ -102,6 +102,10 @@ class Worker {
     Millis now() const;
     unsigned index() const;
 
+    // What create() has taken, in bytes: sessions, ports and their tables; the inspector.
+    std::uint64_t session_memory() const;
+    std::uint64_t inspector_memory() const;
+
   private:
     struct Impl;
     explicit Worker(std::unique_ptr<Impl> impl);

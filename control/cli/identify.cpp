@@ -134,7 +134,7 @@ Json passes_json(const Judgement& judgement) {
 }
 
 Json reason_json(const Judgement& judgement) {
-    return judgement.refused ? Json(inspect::explain(*judgement.refused)) : Json();
+    return judgement.refused ? Json(identify::explain(*judgement.refused)) : Json();
 }
 
 std::string_view class_text(const Recognition& recognition) {
@@ -200,7 +200,7 @@ void print_refused(const Recognition& recognition, std::ostream& out) {
             found->second = joined(found->second, policy::to_string(protocol));
     }
     for (const auto& [reason, names] : reasons)
-        print_line("refused", names + ": " + std::string(inspect::explain(reason)), out);
+        print_line("refused", names + ": " + identify::explain(reason), out);
 }
 
 void print_flow(const Flow& flow, const Recognition& recognition, std::ostream& out) {
@@ -234,7 +234,7 @@ void print_service(const std::optional<ServiceVerdict>& verdict, std::ostream& o
         text += judgement.passes ? "passes" : "refused";
     if (judgement.refused) {
         if (service.mode == policy::ConformanceMode::watch) text += ", were it enforced";
-        text += ": " + std::string(inspect::explain(*judgement.refused));
+        text += ": " + identify::explain(*judgement.refused);
     }
     print_line("service", text, out);
 }

@@ -32,6 +32,10 @@ inspect::Segment segment_of(const FlowPacket& packet) {
 
 }  // namespace
 
+std::string explain(inspect::Violation why) {
+    return inspect::explain(why, limits());
+}
+
 const std::vector<ProtocolClass>& classes() {
     static const std::vector<ProtocolClass> known = [] {
         std::vector<ProtocolClass> order = {

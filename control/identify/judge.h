@@ -50,6 +50,9 @@ class Judge {
     inspect::Millis clock_ = 0;  // goes on from flow to flow
 };
 
+// Why a flow is refused, with the number of the limit where one was reached: the data plane's defaults.
+std::string explain(inspect::Violation why);
+
 // The classes that a flow is recognised as: the first of those that it passes. TURN's pseudo-TLS hello
 // is a TLS hello too, and TLS alone does not tell who is inside, hence the order.
 const std::vector<policy::ProtocolClass>& classes();

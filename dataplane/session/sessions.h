@@ -51,7 +51,7 @@ struct SessionLimits {
 inline constexpr std::uint32_t kOneWaySeconds =
     30;  // idle time of what was never answered, at most
 
-// What a refused UDP session lasts, as long as the inspector takes to give up an undecided one. Were
+// What a refused UDP session lasts, as long as the inspector takes by default to give up an undecided one. Were
 // it forgotten at once, its next datagram would be the first of another session.
 inline constexpr std::uint32_t kRefusedMillis = 10'000;
 

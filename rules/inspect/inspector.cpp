@@ -8,12 +8,6 @@
 
 namespace portcullis::inspect {
 
-namespace {
-
-constexpr std::uint32_t kMostRecords = 1U << 20;  // a handle has bits for twice as many
-
-}  // namespace
-
 Inspector::Inspector(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Inspector::~Inspector() = default;
 
@@ -28,8 +22,12 @@ tl::expected<std::unique_ptr<Inspector>, std::string> Inspector::create(const Li
         state->records = Records::create(limits);
     }
     if (state == nullptr || state->records == nullptr)
-        return tl::unexpected("not enough memory for an inspector of " +
-                              std::to_string(limits.records) + " records");
+        return tl::unexpected(
+            "not enough memory for an inspector of " + std::to_string(limits.records) +
+            " records, " + std::to_string(limits.datagrams) + " for UDP, and " +
+            std::to_string(limits.medium) + " and " + std::to_string(limits.large) +
+            " larger buffers: lower `inspect-records`, `inspect-datagrams`, "
+            "`inspect-buffers` or `inspect-large-buffers`");
     return std::unique_ptr<Inspector>(new Inspector(std::move(state)));
 }
 

@@ -36,32 +36,16 @@
 #include <string>
 #include <tl/expected.hpp>
 
+#include "rules/inspect/inspection_limits.h"
 #include "rules/inspect/protocols.h"
 #include "rules/inspect/violation.h"
 #include "rules/policy/address.h"
 
 namespace portcullis::inspect {
 
-using Millis = std::uint64_t;
-
 // A session's record: index and age of the slot, or kNoInspection before its first payload.
 using Inspection = std::uint32_t;
 inline constexpr Inspection kNoInspection = 0xffffffff;
-
-struct Limits {
-    std::uint32_t records =
-        16384;  // undecided TCP sessions that have sent something; up to 128 bytes of each
-    std::uint32_t medium = 2048;  // of them with up to 4 KiB
-    std::uint32_t large = 64;     // with up to 16 KiB
-    // Of these, not recognised, of one source, once fewer than half are free.
-    std::uint32_t buffers_per_source = 4;
-    std::uint32_t per_source =
-        64;  // undecided TCP sessions that have sent something, of one source
-    std::uint32_t datagrams = 4096;  // UDP sessions whose media must go on
-    Millis deadline = 10'000;
-    // Segments that may bring nothing new (sent again, out of order, empty) while undecided.
-    std::uint32_t idle_segments = 32;
-};
 
 // Of a TCP packet that belongs to its session's window. Host byte order.
 struct Segment {

@@ -9,7 +9,16 @@
 namespace portcullis::inspect {
 
 constexpr Violation why_of(Records::Refusal refusal) {
-    return refusal == Records::Refusal::source_quota ? Violation::source_quota : Violation::no_room;
+    switch (refusal) {
+        case Records::Refusal::source_quota:
+            return Violation::source_quota;
+        case Records::Refusal::buffer_quota:
+            return Violation::buffer_quota;
+        case Records::Refusal::none:
+        case Records::Refusal::no_room:
+            break;
+    }
+    return Violation::no_room;
 }
 
 struct Inspector::State {

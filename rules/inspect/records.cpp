@@ -248,7 +248,7 @@ Records::Refusal Records::grow(Record& record, std::uint32_t size, std::uint32_t
     Record::Tier tier = tier_for(size);
     if (tier <= record.tier) return Refusal::none;
     if (!recognised && record.tier == Record::Tier::small && !within_quota(record, tier))
-        return Refusal::source_quota;
+        return Refusal::buffer_quota;
     if (!find_buffer(tier, now)) return Refusal::no_room;
     Buffers& buffers = buffers_of(tier);
     const std::uint32_t buffer = buffers.unused[--buffers.free];

@@ -82,7 +82,7 @@ class Records {
     static constexpr Inspection kOnlyMatched = 0xfffffffe;
     static Inspection as_matched(Inspection handle) { return handle | kMatchedBit; }
 
-    enum class Refusal : std::uint8_t { none, no_room, source_quota };
+    enum class Refusal : std::uint8_t { none, no_room, source_quota, buffer_quota };
     // nullptr: `refusal` says why. Without a source it is in nobody's quota.
     Record* open(const policy::IpAddress* source, Millis now, Refusal& refusal);
     // Where none is free, the one that was opened or renewed first is given to this session.

@@ -25,7 +25,7 @@
 namespace portcullis::peer {
 
 inline constexpr std::uint32_t kMagic = 0x50434c31;  // "PCL1"
-inline constexpr std::uint16_t kVersion = 4;
+inline constexpr std::uint16_t kVersion = 5;
 inline constexpr std::uint32_t kMaxMessageBytes = 65536;
 inline constexpr std::uint16_t kNoInterface = 0xffff;
 inline constexpr unsigned kMaxWorkers = 32;
@@ -222,11 +222,13 @@ struct DenyRecord {
     std::uint8_t reserved[3]{};
     std::uint8_t first_count = 0;                // of `first_bytes`
     std::array<std::uint8_t, 32> first_bytes{};  // what the initiator has sent first
+    std::uint32_t limit = 0;                     // that was reached: inspect::limit_of()
     Text<80> service{};
 };
 
 static_assert(sizeof(Header) == 16);
 static_assert(std::is_trivially_copyable_v<Result> && sizeof(Result) == 536);
 static_assert(std::is_trivially_copyable_v<SessionRecord>);
+static_assert(std::has_unique_object_representations_v<DenyRecord>);
 
 }  // namespace portcullis::peer

@@ -131,6 +131,14 @@ TEST(DenyLedger, AViolationNamesItsService) {
     EXPECT_EQ(records[0].first_count, 2);
     EXPECT_EQ(records[0].first_bytes[1], 0xcd);
     EXPECT_STRNE(records[1].service.data(), "") << "still told from a plain deny";
+    EXPECT_EQ(records[0].limit, 0U);
+
+    inspect::Limits limits;
+    limits.deadline = 25'000;
+    DenyLedger patient(0, limits);
+    made.violation = inspect::Violation::too_slow;
+    patient.add(made);
+    EXPECT_EQ(patient.take(active.get()).at(0).limit, 25U) << "in seconds";
 }
 
 TEST(DenyLedger, WhatNobodyFetchesIsCounted) {

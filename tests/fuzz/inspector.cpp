@@ -286,7 +286,7 @@ class Conversation {
         const bool slow = why == Violation::too_slow && world_.clock - began_ > limits().deadline;
         const bool idle =
             why == Violation::too_many_segments && in_a_row_ >= limits().idle_segments;
-        fuzz::require(slow || idle, "a genuine stream was refused: " + std::string(explain(why)));
+        fuzz::require(slow || idle, "a genuine stream was refused: " + explain(why, limits()));
         honest_end_ = true;
     }
 

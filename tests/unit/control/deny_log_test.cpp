@@ -79,6 +79,17 @@ TEST_F(DenyLogTest, ASessionOfAnotherProtocolIsLoggedWithItsFirstBytes) {
     EXPECT_EQ(log_.recent()[2]["dropped"], true);
 }
 
+TEST_F(DenyLogTest, ALimitIsLoggedWithItsNumberAndItsSetting) {
+    auto record = deny("source-quota");
+    record.service = test::text<80>("access-443");
+    record.limit = 128;
+    log_.take({record}, policy_);
+    EXPECT_NE(lines_.at(0).find(": this source has 128 undecided sessions already "
+                                "(inspect-per-source)"),
+              std::string::npos)
+        << lines_.at(0);
+}
+
 TEST_F(DenyLogTest, WithoutThePolicyIndicesAreNotNamed) {
     auto record = deny("embryonic-limit");
     record.rule = 0;

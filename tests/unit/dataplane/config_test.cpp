@@ -48,6 +48,14 @@ state-dir = /tmp
 user = nobody
 control-user = daemon
 log-level = debug
+inspect-seconds = 20
+inspect-segments = 33
+inspect-per-source = 34
+inspect-buffers-per-source = 35
+inspect-records = 136
+inspect-datagrams = 137
+inspect-buffers = 38
+inspect-large-buffers = 39
 [device.wan]
 vdev = net_af_packet0,iface=pc-wan,qpairs=2
 mtu = 9000
@@ -70,6 +78,14 @@ vdev = net_tap0,iface=lan
     EXPECT_EQ(config->user, "nobody");
     EXPECT_EQ(config->control_user, "daemon");
     EXPECT_EQ(config->log_level, "debug");
+    EXPECT_EQ(config->inspection.deadline, 20'000U);
+    EXPECT_EQ(config->inspection.idle_segments, 33U);
+    EXPECT_EQ(config->inspection.per_source, 34U);
+    EXPECT_EQ(config->inspection.buffers_per_source, 35U);
+    EXPECT_EQ(config->inspection.records, 136U);
+    EXPECT_EQ(config->inspection.datagrams, 137U);
+    EXPECT_EQ(config->inspection.medium, 38U);
+    EXPECT_EQ(config->inspection.large, 39U);
     ASSERT_EQ(config->devices.size(), 2U);
     EXPECT_EQ(config->devices[0].vdev, "net_af_packet0,iface=pc-wan,qpairs=2");
     EXPECT_EQ(config->devices[0].mtu, 9000U);
@@ -113,6 +129,38 @@ vdev = net_null0
             "t.conf:13: device `wan` is there already in line 10",
             "t.conf:10: device `wan` needs either `pci` or `vdev`",
             "t.conf:14: device `lan` needs either `pci` or `vdev`"));
+}
+
+TEST(Config, LimitsOfInspectionHaveRanges) {
+    const auto config = read("inspect-seconds = 0\ninspect-seconds = 61\ninspect-records = 63\n" +
+                             kWan + "inspect-segments = 5\n");
+    ASSERT_FALSE(config);
+    EXPECT_THAT(config.error(),
+                ElementsAre("t.conf:1: `inspect-seconds = 0`: must be 1 to 60",
+                            "t.conf:2: `inspect-seconds` is set already in line 1",
+                            "t.conf:3: `inspect-records = 63`: must be 64 to 1048576",
+                            testing::StartsWith("t.conf:6: unknown key `inspect-segments`")));
+#define X(member, key, unit, least, most)                   \
+    EXPECT_TRUE(read(key " = " #least "\n" + kWan)) << key; \
+    EXPECT_FALSE(read(key " = " #most "1\n" + kWan)) << key;
+    PORTCULLIS_INSPECT_SETTINGS(X)
+#undef X
+}
+
+TEST(Config, AShareOfInspectionIsLessThanTheWhole) {
+    const auto config = read(
+        "inspect-records = 100\ninspect-per-source = 101\ninspect-buffers = 16\n"
+        "inspect-buffers-per-source = 17\n" +
+        kWan);
+    ASSERT_FALSE(config);
+    EXPECT_THAT(config.error(),
+                ElementsAre("t.conf:2: `inspect-per-source` (101) is more than `inspect-records` "
+                            "(100), so one source could take them all: lower it, or raise "
+                            "`inspect-records`",
+                            "t.conf:4: `inspect-buffers-per-source` (17) is more than "
+                            "`inspect-buffers` (16), so one source could take them all: lower it, "
+                            "or raise `inspect-buffers`"));
+    EXPECT_TRUE(read("inspect-records = 64\n" + kWan));
 }
 
 TEST(Config, NoDeviceAtAll) {
@@ -185,6 +233,11 @@ TEST(Config, TheExampleIsRight) {
     EXPECT_EQ(full->image, defaults.image);
     EXPECT_EQ(full->state_dir, defaults.state_dir);
     EXPECT_EQ(full->log_level, defaults.log_level);
+#define X(member, key, unit, least, most)                                  \
+    EXPECT_EQ(full->inspection.member, defaults.inspection.member) << key; \
+    EXPECT_NE(uncommented.find("\n" key " = "), std::string::npos) << key;
+    PORTCULLIS_INSPECT_SETTINGS(X)
+#undef X
     EXPECT_EQ(full->devices[0].mtu, nic::DeviceConfig{}.mtu);
     EXPECT_EQ(full->devices[0].rx_descriptors, nic::DeviceConfig{}.rx_descriptors);
     EXPECT_EQ(full->devices[0].tx_descriptors, nic::DeviceConfig{}.tx_descriptors);

@@ -233,6 +233,27 @@ TEST(Limits, OfOneSource) {
     }
 }
 
+TEST(Limits, AreWhatTheyAreSetTo) {
+    Limits limits;
+    limits.deadline = 25'000;
+    limits.idle_segments = 3;
+    Rig rig(service_of(ProtocolClass::sip_tls, kEnforce), limits);
+    Conversation slow(rig), repeating(rig);
+    EXPECT_FALSE(slow.client(0, kBegin).done);
+    EXPECT_FALSE(repeating.client(0, kBegin).done);
+    for (int i = 0; i < 3; ++i) EXPECT_FALSE(repeating.client(0, kBegin).done);
+    EXPECT_EQ(repeating.client(0, kBegin).why, Violation::too_many_segments);
+    rig.now += 25'000;
+    EXPECT_FALSE(slow.client(0, kBegin).done);
+    rig.now += 1;
+    EXPECT_EQ(slow.client(0, kBegin).why, Violation::too_slow);
+    Rig media(service_of(ProtocolClass::media_udp, kEnforce), limits);
+    Conversation call(media);
+    for (int i = 0; i < 3; ++i) EXPECT_FALSE(call.client_datagram(Message{0}).done);
+    media.now += 24'000;
+    EXPECT_EQ(call.client_datagram(Message{0}).why, Violation::too_many_segments);
+}
+
 // Byte by byte, each judgement looks at all bytes once more.
 TEST(Limits, BytesLookedAt) {
     Rig rig(service_of(ProtocolClass::http, kEnforce), {});
