@@ -20,9 +20,7 @@
 #include "dataplane/stages/inspect.h"
 #include "rules/inspect/judge.h"
 #include "rules/signatures/compile.h"
-#include "tests/fuzz/fuzz.h"
-#include "tests/support/first_bytes.h"
-#include "tests/unit/dataplane/test_packets.h"
+#include "tests/fuzz/first_datagrams.h"
 
 namespace portcullis::dataplane {
 namespace {
@@ -32,8 +30,6 @@ using inspect::MediaKind;
 using policy::ConformanceMode;
 using policy::ProtocolClass;
 using test::Bytes;
-using test::put16;
-using test::put32;
 
 constexpr std::array kClasses = {ProtocolClass::media_udp, ProtocolClass::turn_udp,
                                  ProtocolClass::dns_udp, ProtocolClass::custom};
@@ -111,69 +107,6 @@ struct Datagram {
     bool broken = false, dying = false;
     Bytes payload;
 };
-
-Bytes stun(fuzz::Input& in, bool ms_turn) {
-    Bytes message(20, 0x31);
-    put16(message, 0, ms_turn ? 3 : 1);
-    if (ms_turn)
-        test::append(message, {0, 0x0f, 0, 4, 0x72, 0xc6, 0x4b, 0xc6});
-    else
-        put32(message, 4, 0x2112a442);
-    const auto length = in.below(8);
-    if (length != 0) {
-        test::append(message, Bytes(4 + length, static_cast<std::uint8_t>(length)));
-        put16(message, message.size() - 2 - length, static_cast<unsigned>(length));
-    }
-    put16(message, 2, static_cast<unsigned>(message.size() - 20));
-    return message;
-}
-
-Bytes media(fuzz::Input& in, bool report) {
-    Bytes packet(24, 0x5a);
-    put16(packet, 0, report ? 0x80c8 : 0x8000);
-    put32(packet, report ? 4 : 8, static_cast<std::uint32_t>(in.below(4)));
-    put16(packet, 2, report ? 5 : in.u8());
-    return packet;
-}
-
-Bytes make_payload(fuzz::Input& in) {
-    const auto kind = in.u8();
-    Bytes bytes;
-    switch (kind % 8) {
-        case 0:
-            bytes = stun(in, false);
-            break;
-        case 1:
-            bytes = stun(in, true);
-            break;
-        case 2:
-        case 3:
-            bytes = media(in, kind % 8 == 3);
-            break;
-        case 4:
-            bytes = portcullis::test::dns_query();
-            break;
-        case 5:
-            bytes.assign(in.below(3), 0);
-            break;
-        case 6:
-            bytes = {'a', 'b', in.u8(), 'x'};
-            break;
-        default: {
-            const auto made_up = in.take(in.below(48));
-            bytes.assign(made_up.begin(), made_up.end());
-        }
-    }
-    if ((kind & 0x40) != 0) {  // [MS-TURN] 2.2.3
-        Bytes head(12, 0);
-        put16(head, 0, 0xff10);
-        put16(head, 2, static_cast<unsigned>(bytes.size() + 8));
-        test::append(head, bytes);
-        bytes = head;
-    }
-    if ((kind & 0x80) != 0 && !bytes.empty()) bytes[in.below(bytes.size())] ^= in.u8();
-    return bytes;
-}
 
 class Run {
   public:
@@ -256,7 +189,7 @@ class Run {
             datagram.side = (how & 0x20) != 0 ? kResponder : kInitiator;
             datagram.broken = (how & 0xc0) == 0x40;
             datagram.dying = (how & 0xc0) == 0x80;
-            datagram.payload = make_payload(in_);
+            datagram.payload = fuzz::make_datagram(in_);
             Talk& talk = talks_[datagram.talk];
             // Its time is over: the datagram is the first of another session (Sessions::expired).
             if (talk.session.refused() &&
@@ -269,6 +202,7 @@ class Run {
         }
         for (unsigned i = 0; i < count; ++i) {
             burst_.mbuf[i] = &mbufs[i];
+            burst_.kind[i] = PacketKind::flow;
             burst_.view[i] = packets[i].view();
         }
         // One datagram after the other, so that each answer is known; as the stage sees a burst.
