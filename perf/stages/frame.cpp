@@ -73,11 +73,24 @@ void write_udp(std::uint8_t* to, const FlowKey& key, unsigned bytes) {
     header.src_port = rte_cpu_to_be_16(key.source_port);
     header.dst_port = rte_cpu_to_be_16(key.destination_port);
     header.dgram_len = rte_cpu_to_be_16(static_cast<std::uint16_t>(bytes));
-    header.dgram_cksum = RTE_BE16(0x1234);  // to be updated in translate, as a real one is
     std::memcpy(to, &header, sizeof header);
 }
 
 }  // namespace
+
+void write_checksum(std::uint8_t* l3) {
+    const auto* v4 = reinterpret_cast<const rte_ipv4_hdr*>(l3);
+    const auto* v6 = reinterpret_cast<const rte_ipv6_hdr*>(l3);
+    const bool is_v4 = v4->version == 4;
+    std::uint8_t* l4 = l3 + (is_v4 ? sizeof *v4 : sizeof *v6);
+    const std::uint8_t protocol = is_v4 ? v4->next_proto_id : v6->proto;
+    std::uint8_t* field = l4 + (protocol == static_cast<std::uint8_t>(policy::Transport::tcp)
+                                    ? offsetof(rte_tcp_hdr, cksum)
+                                    : offsetof(rte_udp_hdr, dgram_cksum));
+    std::memset(field, 0, 2);
+    const std::uint16_t sum = is_v4 ? rte_ipv4_udptcp_cksum(v4, l4) : rte_ipv6_udptcp_cksum(v6, l4);
+    std::memcpy(field, &sum, sizeof sum);
+}
 
 unsigned write_frame(std::uint8_t* to, const FlowKey& key, const dataplane::MacAddress& destination,
                      unsigned bytes, const Segment& segment) {
@@ -95,6 +108,7 @@ unsigned write_frame(std::uint8_t* to, const FlowKey& key, const dataplane::MacA
         write_tcp(to + l3 + ip_header, key, segment);
     else
         write_udp(to + l3 + ip_header, key, bytes - l3 - ip_header);
+    write_checksum(to + l3);
     return bytes;
 }
 

@@ -16,10 +16,13 @@ struct Segment {
 };
 
 // Ethernet (tagged where the key's interface is), IP and TCP or UDP, `bytes` in all or as many as
-// the headers need. IPv4's header checksum is right; the layer above has none, for nobody here
-// verifies it. Returns the frame's length.
+// the headers need. All checksums are right: inspect verifies those of undecided sessions. Returns the
+// frame's length.
 unsigned write_frame(std::uint8_t* to, const dataplane::FlowKey& key,
                      const dataplane::MacAddress& destination, unsigned bytes,
                      const Segment& segment);
+
+// Puts the checksum of TCP or UDP right once a frame has a payload. `l3`: its IP header, without options.
+void write_checksum(std::uint8_t* l3);
 
 }  // namespace portcullis::perf

@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "perf/stages/frame.h"
 #include "perf/stages/scene.h"
 #include "rules/signatures/compile.h"
 #include "tests/support/first_bytes.h"
@@ -47,12 +48,18 @@ policy::Policy inspected() {
     return policy;
 }
 
+void write_checksum_of(rte_mbuf& packet) {
+    write_checksum(rte_pktmbuf_mtod_offset(&packet, std::uint8_t*, sizeof(rte_ether_hdr)));
+}
+
 // The packets of the burst that is loaded end with these bytes.
 void fill(Scene& scene, std::span<const std::uint8_t> payload) {
-    for (rte_mbuf* packet : scene.burst().mbuf)
+    for (rte_mbuf* packet : scene.burst().mbuf) {
         std::memcpy(
             rte_pktmbuf_mtod_offset(packet, std::uint8_t*, packet->data_len - payload.size()),
             payload.data(), payload.size());
+        write_checksum_of(*packet);
+    }
 }
 
 // A TCP frame of the scene's is a bare acknowledgement: gives it a payload.
@@ -64,6 +71,7 @@ void carry(rte_mbuf& packet, std::size_t payload, std::uint32_t sequence) {
     ip.hdr_checksum = 0;
     ip.hdr_checksum = rte_ipv4_cksum(&ip);
     tcp.sent_seq = rte_cpu_to_be_32(sequence);
+    write_checksum_of(packet);
 }
 
 void end_all(Scene& scene) {
