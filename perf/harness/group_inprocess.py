@@ -9,7 +9,7 @@ from .results import Result
 NAME = "inprocess"
 TITLE = "In one process"
 ORDER = 10
-QUICK_SECONDS = 60
+QUICK_SECONDS = 50
 HUGE_MIB = 1024
 
 FLOOR = "macswap on the same devices"

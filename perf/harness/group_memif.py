@@ -12,7 +12,7 @@ from .two_processes import Bench
 NAME = "memif"
 TITLE = "Two processes, over memif"
 ORDER = 20
-QUICK_SECONDS = 35
+QUICK_SECONDS = 45
 HUGE_MIB = 1024
 
 FLOOR = "testpmd macswap"

@@ -14,7 +14,7 @@ from .results import Result
 NAME = "profile"
 TITLE = "Profiles"
 ORDER = 70
-QUICK_SECONDS = 5
+QUICK_SECONDS = 8
 HUGE_MIB = 1024
 
 IN_PROCESS = {

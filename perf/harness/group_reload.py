@@ -23,7 +23,7 @@ from .two_processes import SIDES, Bench
 NAME = "reload"
 TITLE = "Reload under load"
 ORDER = 60
-QUICK_SECONDS = 55
+QUICK_SECONDS = 60
 
 RATE = 1_000_000
 RING_LOG2 = 13  # of each memif ring: 8 ms at RATE

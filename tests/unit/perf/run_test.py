@@ -23,8 +23,8 @@ def group(run, **fields):
     return types.SimpleNamespace(NAME="g", TITLE="The g", run=run, **fields)
 
 
-def run(module, limit=5):
-    return harness.run_group(module, True, None, 5, limit, 0, lambda _: None)
+def run(module, limit=5, quick=True):
+    return harness.run_group(module, quick, None, 5, limit, 0, lambda _: None)
 
 
 class Groups(unittest.TestCase):
@@ -54,11 +54,24 @@ class Groups(unittest.TestCase):
             except Exception:  # pylint: disable=broad-exception-caught
                 time.sleep(60)  # a group that swallows what it should not
         began = time.monotonic()
-        out = run(group(work), limit=0.2)
+        out = run(group(work), limit=0.2, quick=False)
         self.assertLess(time.monotonic() - began, 20)
         self.assertIn("cut off", out.failed)
         self.assertEqual(len(out.results), 1)
         self.assertIsNotNone(started[0].returncode)
+
+    def test_in_a_quick_run_that_is_no_failure_where_something_was_measured(self):
+        def measures(_context):
+            yield one_result()
+            time.sleep(60)
+
+        def measures_nothing(_context):
+            time.sleep(60)
+            yield one_result()
+        out = run(group(measures), limit=0.2)
+        self.assertEqual((len(out.results), out.failed), (1, ""))
+        self.assertIn("cut off", out.notes[0])
+        self.assertIn("cut off", run(group(measures_nothing), limit=0.2).failed)
 
     def test_its_directory_is_there_and_then_gone(self):
         seen = []
