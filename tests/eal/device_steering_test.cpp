@@ -63,6 +63,14 @@ class DeviceSteeringTest : public testing::Test {
     std::vector<nic::Device> devices_;
 };
 
+policy::Interface another_of_its_device(policy::Interface interface) {
+    interface.name += "2";
+    interface.vlan = 20;
+    interface.addresses.clear();
+    interface.answered.clear();
+    return interface;
+}
+
 TEST_F(DeviceSteeringTest, SendersOutsideReceiversInside) {
     const auto runtime = build(::portcullis::test::small_policy(), {"wan", "dmz"});
     DeviceSteering steering(devices_, kWorkers);
@@ -89,12 +97,7 @@ TEST_F(DeviceSteeringTest, ATrunkDoesWhatMostOfItsInterfacesNeed) {
     EXPECT_EQ(plan_steering(*build(policy, {"wan", "dmz"}), devices_, kWorkers)[1].side,
               nic::Side::source)
         << "as many of each";
-    policy::Interface third = policy.interfaces[1];
-    third.name = "dmz2";
-    third.vlan = 20;
-    third.addresses.clear();
-    third.answered.clear();
-    policy.interfaces.push_back(third);
+    policy.interfaces.push_back(another_of_its_device(policy.interfaces[1]));
     EXPECT_EQ(plan_steering(*build(policy, {"wan", "dmz"}), devices_, kWorkers)[1].side,
               nic::Side::destination);
 }
@@ -118,12 +121,7 @@ TEST_F(DeviceSteeringTest, VlansAreThoseOfItsInterfaces) {
     policy.interfaces[0].device = "dmz";
     policy.interfaces[0].vlan = 30;
     policy.interfaces[1].vlan = 0;
-    policy::Interface third = policy.interfaces[1];
-    third.name = "dmz2";
-    third.vlan = 20;
-    third.addresses.clear();
-    third.answered.clear();
-    policy.interfaces.push_back(third);
+    policy.interfaces.push_back(another_of_its_device(policy.interfaces[1]));
     const auto plans = plan_steering(*build(policy, {"wan", "dmz"}), devices_, kWorkers);
     EXPECT_TRUE(plans[0].vlans.empty());
     EXPECT_EQ(plans[1].vlans, (std::vector<std::uint16_t>{20, 30})) << "untagged is none";
