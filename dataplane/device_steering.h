@@ -1,11 +1,12 @@
 // What a policy asks of the devices: which address each hashes, so that packets arrive at their owner;
-// rules by port for replies to full NAT, where a driver has them; which multicast groups and VLANs it lets
-// in.
+// rules by port for replies to full NAT, where a driver has them; which multicast groups and VLANs it
+// lets in.
 //
 //     policy ─► plan_steering() ─► nic/ ─► what the drivers hold now ─► forecast() ─► log, `interfaces`
 //
-// All of it spares hand-overs, or what is not for us, and decides nothing. So the forecast is a forecast: the counters
-// handed-out and handed-in tell the truth.
+// Groups and VLANs decide what is heard at all: where a device takes no list of them, it lets in more
+// than is ours. The rest only spares hand-overs. So the forecast is a forecast: the counters handed-out
+// and handed-in tell the truth.
 #pragma once
 
 #include <set>

@@ -48,8 +48,8 @@ class Answers {
     // To the sender of a TCP segment.
     void tcp_reset(const PacketView& segment);
     // To both ends of a TCP session that is about to be ended; nothing for other protocols. Not
-    // limited: there are up to four for each session (originate.h), made by a push or by a client that has shaken hands
-    // with the server before it spoke another protocol: forged addresses ask for none.
+    // limited: there are up to four for each session (originate.h), made by a push or by a client that
+    // has shaken hands with the server before it spoke another protocol: forged addresses ask for none.
     void session_resets(const Session& session);
 
     std::span<const Answer> made() const { return {answers_.data(), count_}; }
