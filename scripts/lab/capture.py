@@ -11,8 +11,8 @@ import time
 from .network import LabError, run, wait_until
 
 FIELDS = ["frame.time_epoch", "ip.src", "ipv6.src", "ip.dst", "ipv6.dst", "tcp.srcport", "udp.srcport", "tcp.dstport",
-          "udp.dstport", "ip.checksum.status", "tcp.checksum.status", "udp.checksum.status", "tcp.flags", "tcp.seq_raw",
-          "tcp.ack_raw", "tcp.len", "frame.protocols"]
+          "udp.dstport", "ip.checksum.status", "tcp.checksum.status", "tcp.checksum.ffff", "udp.checksum.status", "tcp.flags",
+          "tcp.seq_raw", "tcp.ack_raw", "tcp.len", "frame.protocols"]
 CHECK = [o for name in ("ip.check_checksum", "tcp.check_checksum", "udp.check_checksum") for o in ("-o", f"{name}:TRUE")]
 BAD, GOOD, UNVERIFIED = "0", "1", "2"
 FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
@@ -75,19 +75,26 @@ class Wires:
             process.stop(signal.SIGINT)
 
     def packets(self, device):
-        """Everything seen on a device, in order; ARP, ND and the like as proto "other"."""
-        result = run("tshark", "-n", "-r", self.path(device), *CHECK, "-T", "fields", "-E", "separator=,", "-E", "occurrence=f",
-                     *[a for f in FIELDS for a in ("-e", f)], check=False)
-        if result.returncode != 0 and "cut short" not in result.stderr:
-            raise LabError(f"tshark on {self.path(device)}: {result.stderr.strip()}")
-        out = []
-        for row in csv.reader(io.StringIO(result.stdout)):
-            (when, ip4s, ip6s, ip4d, ip6d, tcps, udps, tcpd, udpd, ipsum, tcpsum, udpsum, flags, seq, ack, payload, protocols) = row
-            icmp = "icmp" in protocols.split(":") or "icmpv6" in protocols.split(":")
-            proto = "other" if icmp else "tcp" if tcps else "udp" if udps else "other"
-            flags = int(flags or "0", 16) if proto == "tcp" else 0
-            sums = [s for s in (ipsum, tcpsum, udpsum) if s]
-            out.append(Packet(float(when), proto, ip4s or ip6s, int(tcps or udps or 0), ip4d or ip6d,
-                              int(tcpd or udpd or 0), BAD not in sums, proto == "udp" or flags & (SYN | ACK) == SYN, flags,
-                              int(seq or 0), int(ack or 0), int(payload or 0)))
-        return out
+        return read(self.path(device))
+
+
+def read(path):
+    """Everything in a capture, in order; ARP, ND and the like as proto "other"."""
+    result = run("tshark", "-n", "-r", path, *CHECK, "-T", "fields", "-E", "separator=,", "-E", "occurrence=f",
+                 *[a for f in FIELDS for a in ("-e", f)], check=False)
+    if result.returncode != 0 and "cut short" not in result.stderr:
+        raise LabError(f"tshark on {path}: {result.stderr.strip()}")
+    out = []
+    for row in csv.reader(io.StringIO(result.stdout)):
+        (when, ip4s, ip6s, ip4d, ip6d, tcps, udps, tcpd, udpd, ipsum, tcpsum, ffff, udpsum, flags, seq, ack, payload,
+         protocols) = row
+        icmp = "icmp" in protocols.split(":") or "icmpv6" in protocols.split(":")
+        proto = "other" if icmp else "tcp" if tcps else "udp" if udps else "other"
+        flags = int(flags or "0", 16) if proto == "tcp" else 0
+        # Linux writes a TCP checksum that comes out as 0 as 0xffff, as UDP has to: once in 65,536 segments. Every
+        # receiver takes it (RFC 1071: the same number in one's complement), only tshark calls it wrong.
+        sums = [s for s in (ipsum, None if ffff else tcpsum, udpsum) if s]
+        out.append(Packet(float(when), proto, ip4s or ip6s, int(tcps or udps or 0), ip4d or ip6d,
+                          int(tcpd or udpd or 0), BAD not in sums, proto == "udp" or flags & (SYN | ACK) == SYN, flags,
+                          int(seq or 0), int(ack or 0), int(payload or 0)))
+    return out
