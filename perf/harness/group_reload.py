@@ -195,6 +195,8 @@ def under_load(context, firewall):
 
     yield result("packets lost", "packets", [r["lost"] + r["unsent"] for r in busy],
                  [r["lost"] + r["unsent"] for r in quiet])
+    for figure, key in (("of them sent and not returned", "lost"), ("of them without room in the device's ring", "unsent")):
+        yield result(figure, "packets", [r[key] for r in busy], [r[key] for r in quiet])
     yield result("packets lost beyond the run without pushes", "packets", [sum(map(excess, busy, quiet))],
                  must=0, goal=0, note="over all rounds; " + note)
     yield result("worst burst lost", "packets", [r["worst_burst"] for r in busy], [r["worst_burst"] for r in quiet])
