@@ -144,6 +144,7 @@ Json interface_view(const peer::InterfaceRecord& record) {
     return {{"name", text_of(record.name)},
             {"device", text_of(record.device)},
             {"driver", text_of(record.driver)},
+            {"promiscuous", record.promiscuous != 0},
             {"steering", text_of(record.steering)},
             {"queue_rx", std::vector<std::uint64_t>(record.queue_rx, record.queue_rx + queues)},
             {"vlan", record.vlan},

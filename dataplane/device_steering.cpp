@@ -100,10 +100,23 @@ std::vector<SteeringPlan> plan_steering(const RuntimePolicy& runtime,
     return plans;
 }
 
-void DeviceSteering::complain(std::size_t device, const std::string& problem) {
-    if (complaints_[device].insert(problem).second)
+bool DeviceSteering::is_new(std::size_t device, const std::string& problem) {
+    std::vector<std::string>& said = devices_[device].warnings;
+    if (std::ranges::find(said, problem) != said.end()) return false;
+    said.push_back(problem);
+    return true;
+}
+
+// It costs hand-overs.
+void DeviceSteering::note(std::size_t device, const std::string& problem) {
+    if (is_new(device, problem))
         spdlog::info("device {}: {}; packets are handed over instead", devices_[device].name,
                      problem);
+}
+
+// It decides what comes in.
+void DeviceSteering::warn(std::size_t device, const std::string& problem) {
+    if (is_new(device, problem)) spdlog::warn("device {}: {}", devices_[device].name, problem);
 }
 
 // Those that stay are not touched: their packets go on coming in.
@@ -111,7 +124,7 @@ void DeviceSteering::let_in_vlans(std::size_t i, const std::vector<std::uint16_t
     std::vector<std::uint16_t> added, gone;
     std::ranges::set_difference(vlans, vlans_[i], std::back_inserter(added));
     std::ranges::set_difference(vlans_[i], vlans, std::back_inserter(gone));
-    nic::let_in(devices_[i], added);
+    if (const auto done = nic::let_in(devices_[i], added); !done) warn(i, done.error());
     nic::keep_out(devices_[i], gone);
     vlans_[i] = vlans;
 }
@@ -121,15 +134,15 @@ void DeviceSteering::follow(const RuntimePolicy& policy) {
     for (std::size_t i = 0; i < devices_.size(); ++i) {
         nic::Device& device = devices_[i];
         if (plans[i].groups != groups_[i]) {
-            nic::listen_to(device, plans[i].groups);
+            if (const auto done = nic::listen_to(device, plans[i].groups); !done)
+                warn(i, done.error());
             groups_[i] = plans[i].groups;
         }
         let_in_vlans(i, plans[i].vlans);
         if (plans[i].side != device.spread.side)
             if (const auto done = nic::steer_by(device, plans[i].side, workers_); !done)
-                complain(i, done.error());
-        if (const auto done = rules_[i].set(device, plans[i].rules); !done)
-            complain(i, done.error());
+                note(i, done.error());
+        if (const auto done = rules_[i].set(device, plans[i].rules); !done) note(i, done.error());
     }
     const auto forecasts = forecast(policy, devices_, rules_, workers_);
     for (std::size_t i = 0; i < devices_.size(); ++i) {

@@ -55,10 +55,10 @@ class DeviceSteering {
           groups_(devices.size()),
           vlans_(devices.size()),
           rules_(devices.size()),
-          texts_(devices.size()),
-          complaints_(devices.size()) {}
+          texts_(devices.size()) {}
 
-    // Main, when a policy has been published. Changes only what differs, and logs each problem once.
+    // Main, when a policy has been published. Changes only what differs, and logs each problem once:
+    // it is among the device's warnings then.
     void follow(const RuntimePolicy& policy);
     // "RSS by source, table of 128; will hand over: dnat 0 %, IPv6 0 %". Before the first policy: the
     // first half.
@@ -66,7 +66,9 @@ class DeviceSteering {
 
   private:
     void let_in_vlans(std::size_t device, const std::vector<std::uint16_t>& vlans);
-    void complain(std::size_t device, const std::string& problem);
+    bool is_new(std::size_t device, const std::string& problem);
+    void note(std::size_t device, const std::string& problem);
+    void warn(std::size_t device, const std::string& problem);
 
     std::vector<nic::Device>& devices_;
     const unsigned workers_;
@@ -74,7 +76,6 @@ class DeviceSteering {
     std::vector<std::vector<std::uint16_t>> vlans_;  // that each lets in
     std::vector<nic::PortRules> rules_;
     std::vector<std::string> texts_;
-    std::vector<std::set<std::string>> complaints_;
 };
 
 }  // namespace portcullis::dataplane

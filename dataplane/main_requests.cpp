@@ -236,6 +236,7 @@ std::vector<peer::InterfaceRecord> MainThread::interfaces() const {
         set_text(record.driver, device.driver);
         set_text(record.steering, steering_.text(at));
         record.rx_queues = device.rx_queues;
+        record.promiscuous = device.multicast == nic::Multicast::everything ? 1 : 0;
         for (std::size_t i = 0; i < std::min<std::size_t>(device.rx_queues, peer::kMaxWorkers); ++i)
             record.queue_rx[i] = engine_.workers()[i]->counters().device_rx[at].get();
     };

@@ -166,7 +166,8 @@ class Opener {
         rte_eth_promiscuous_disable(device_.port_id);
         device_.multicast = Multicast::groups;
         // Enough until a policy says which addresses are ours.
-        listen_to(device_, std::array<Mac, 1>{kAllNodes});
+        if (auto heard = listen_to(device_, std::array<Mac, 1>{kAllNodes}); !heard)
+            device_.warnings.push_back(heard.error());
         if (auto steered = steer_by(device_, Side::source, workers_); !steered)
             device_.warnings.push_back(steered.error());
         // Some drivers choose this by themselves, for frames larger than a buffer by their count.
@@ -206,6 +207,20 @@ class Opener {
     std::string problem_;
 };
 
+// Rather too much than not all that is ours. `problem`: what the device does not take.
+tl::expected<void, std::string> receive_everything(Device& device, const std::string& problem) {
+    // By nature (memif), or since an earlier problem.
+    const bool already = rte_eth_promiscuous_get(device.port_id) == 1;
+    take_complaint();
+    if (const int error = already ? 0 : rte_eth_promiscuous_enable(device.port_id); error != 0)
+        return tl::unexpected(problem + "; and it does not become promiscuous (" +
+                              complaint_or(error) + "): frames for us may not come in");
+    device.multicast = Multicast::everything;
+    if (already) return {};
+    return tl::unexpected(
+        problem + "; it is promiscuous instead: frames for others come in, and are dropped");
+}
+
 }  // namespace
 
 tl::expected<Device, std::string> open_device(const DeviceConfig& config,
@@ -218,30 +233,35 @@ void close_device(const Device& device) {
     rte_eth_dev_close(device.port_id);
 }
 
-void listen_to(Device& device, std::span<const Mac> groups) {
-    if (device.multicast != Multicast::groups) return;
+tl::expected<void, std::string> listen_to(Device& device, std::span<const Mac> groups) {
+    if (device.multicast != Multicast::groups) return {};
     std::vector<rte_ether_addr> list(groups.size());
     for (std::size_t i = 0; i < groups.size(); ++i)
         std::memcpy(list[i].addr_bytes, groups[i].data(), groups[i].size());
-    if (rte_eth_dev_set_mc_addr_list(device.port_id, list.data(),
-                                     static_cast<std::uint32_t>(list.size())) == 0)
-        return;
+    take_complaint();
+    const int refused = rte_eth_dev_set_mc_addr_list(device.port_id, list.data(),
+                                                     static_cast<std::uint32_t>(list.size()));
+    if (refused == 0) return {};
+    const std::string reason = complaint_or(refused);
     // Neighbour discovery is multicast (RFC 4861): rather too much than not all of it.
-    device.multicast = Multicast::all;
-    if (rte_eth_allmulticast_enable(device.port_id) == 0) return;
-    device.multicast = Multicast::everything;
-    rte_eth_promiscuous_enable(device.port_id);
+    if (rte_eth_allmulticast_enable(device.port_id) == 0) {
+        device.multicast = Multicast::all;
+        return {};
+    }
+    return receive_everything(device, "takes no multicast groups, one by one or all: " + reason);
 }
 
-void let_in(Device& device, std::span<const std::uint16_t> vlans) {
-    if (!device.filters_vlans) return;
+tl::expected<void, std::string> let_in(Device& device, std::span<const std::uint16_t> vlans) {
+    if (!device.filters_vlans) return {};
+    std::string problem;
     for (const std::uint16_t vlan : vlans) {
-        if (rte_eth_dev_vlan_filter(device.port_id, vlan, 1) == 0) continue;
-        // Rather too much than none of it.
-        device.multicast = Multicast::everything;
-        rte_eth_promiscuous_enable(device.port_id);
-        return;
+        take_complaint();
+        const int refused = rte_eth_dev_vlan_filter(device.port_id, vlan, 1);
+        if (refused != 0 && problem.empty())
+            problem = "does not let VLAN " + std::to_string(vlan) + " in: " + complaint_or(refused);
     }
+    if (problem.empty()) return {};
+    return receive_everything(device, problem);
 }
 
 void keep_out(Device& device, std::span<const std::uint16_t> vlans) {

@@ -33,7 +33,7 @@ using Mac = std::array<std::uint8_t, 6>;
 enum class Multicast : std::uint8_t {
     groups,     // those that listen_to() names
     all,        // the driver cannot tell groups apart
-    everything  // promiscuous: the driver has nothing better
+    everything  // promiscuous: the device takes nothing better
 };
 
 struct Device {
@@ -52,7 +52,7 @@ struct Device {
     Multicast multicast = Multicast::all;
     std::string driver;  // "net_af_packet"
     Spread spread;
-    std::vector<std::string> warnings;  // what the operator should know; it runs all the same
+    std::vector<std::string> warnings;  // what the operator has been told; it runs all the same
 };
 
 // Main, after start_eal(). `pools[i]` feeds RX queue i; one a worker. The device runs when this
@@ -61,13 +61,14 @@ tl::expected<Device, std::string> open_device(const DeviceConfig& config,
                                               const std::vector<rte_mempool*>& pools);
 void close_device(const Device& device);
 
-// Lets these groups in and no others, where the driver can; changes device.multicast where it turns
-// out that it cannot.
-void listen_to(Device& device, std::span<const Mac> groups);
+// Lets these groups in and no others, where the driver can; else all of them; else everything, for
+// good. device.multicast says which. The error: what made the device promiscuous, or that it did not
+// become so; said once, when it happens.
+tl::expected<void, std::string> listen_to(Device& device, std::span<const Mac> groups);
 
-// Lets VLANs in, beside those before, where the device keeps a list of them; becomes promiscuous where
-// it does not take one.
-void let_in(Device& device, std::span<const std::uint16_t> vlans);
+// Lets VLANs in, beside those before, where the device keeps a list of them; everything where it does
+// not take one of them, with an error as above.
+tl::expected<void, std::string> let_in(Device& device, std::span<const std::uint16_t> vlans);
 // No longer.
 void keep_out(Device& device, std::span<const std::uint16_t> vlans);
 

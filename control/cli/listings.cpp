@@ -47,7 +47,8 @@ std::vector<std::string> interface_row(const Json& interface) {
             cell(interface, "rx_packets"),
             cell(interface, "tx_packets"),
             cell(interface, "rx_missed"),
-            cell(interface, "driver"),
+            cell(interface, "driver") +
+                (member(interface, "promiscuous") == true ? ", promiscuous" : ""),
             joined(member(interface, "queue_rx")),
             cell(interface, "steering")};
 }

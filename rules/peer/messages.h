@@ -176,7 +176,9 @@ struct InterfaceRecord {
     // How its packets find their worker, and how many are expected to be handed over; for people.
     Text<192> steering{};
     std::uint32_t rx_queues = 0;  // queue i is read by worker i
-    std::uint32_t reserved = 0;
+    std::uint8_t promiscuous =
+        0;  // frames for others come in too: it takes no list of what is ours
+    std::uint8_t reserved[3]{};
     std::uint64_t queue_rx[kMaxWorkers]{};  // packets read from each
 };
 

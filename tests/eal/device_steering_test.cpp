@@ -36,24 +36,23 @@ class DeviceSteeringTest : public testing::Test {
 
     void SetUp() override {
         nic::route_log({});
+        for (const char* name : {"wan", "dmz"}) devices_.push_back(open(name, "net_null"));
+    }
+    void TearDown() override {
+        for (const nic::Device& device : devices_) nic::close_device(device);
+    }
+    static nic::Device open(const char* name, const char* driver) {
         static const std::vector<rte_mempool*> kPools = [] {
             std::vector<rte_mempool*> pools;
             for (unsigned i = 0; i < kWorkers; ++i)
                 pools.push_back(nic::make_pool("p" + std::to_string(i), 4000, 32, 1518).value());
             return pools;
         }();
-        for (const char* name : {"wan", "dmz"}) {
-            nic::DeviceConfig config;
-            config.name = name;
-            static unsigned opened = 0;  // a name can be probed once
-            config.vdev = "net_null" + std::to_string(opened++);
-            auto device = nic::open_device(config, kPools);
-            ASSERT_TRUE(device) << device.error();
-            devices_.push_back(std::move(*device));
-        }
-    }
-    void TearDown() override {
-        for (const nic::Device& device : devices_) nic::close_device(device);
+        nic::DeviceConfig config;
+        config.name = name;
+        static unsigned opened = 0;  // a name can be probed once
+        config.vdev = driver + std::to_string(opened++);
+        return nic::open_device(config, kPools).value();
     }
     std::vector<Forecast> ask(const policy::Policy& policy) {
         const auto runtime = build(policy, {"wan", "dmz"});
@@ -125,6 +124,28 @@ TEST_F(DeviceSteeringTest, VlansAreThoseOfItsInterfaces) {
     const auto plans = plan_steering(*build(policy, {"wan", "dmz"}), devices_, kWorkers);
     EXPECT_TRUE(plans[0].vlans.empty());
     EXPECT_EQ(plans[1].vlans, (std::vector<std::uint16_t>{20, 30})) << "untagged is none";
+}
+
+// Rings have no VLAN filter: told that this one has, it refuses every VLAN.
+TEST_F(DeviceSteeringTest, AFilterThatIsNotTakenIsSaidOnce) {
+    nic::close_device(devices_[1]);
+    devices_[1] = open("dmz", "net_ring");
+    devices_[1].filters_vlans = true;
+    ASSERT_TRUE(devices_[1].warnings.empty());
+    DeviceSteering steering(devices_, kWorkers);
+    policy::Policy policy = ::portcullis::test::small_policy();
+    for (const unsigned vlan : {10U, 20U, 30U}) {
+        policy.interfaces[1].vlan = static_cast<std::uint16_t>(vlan);
+        steering.follow(*build(policy, {"wan", "dmz"}));
+        EXPECT_EQ(devices_[1].multicast, nic::Multicast::everything);
+        ASSERT_EQ(std::ranges::count_if(devices_[1].warnings,
+                                        [](const std::string& said) {
+                                            return said.starts_with("does not let VLAN 10 in: ");
+                                        }),
+                  1);
+        EXPECT_EQ(rte_eth_promiscuous_get(devices_[1].port_id), 1);
+    }
+    EXPECT_EQ(devices_[1].warnings.size(), 2U) << "and that rules by port are not had";
 }
 
 // Each worker's slice, no service's port, nothing twice; only where the nodes answer.

@@ -157,6 +157,7 @@ TEST_F(MethodsTest, ListsAreShown) {
     interface.driver = test::text<32>("net_null");
     interface.steering = test::text<192>("one queue");
     interface.rx_queues = 2;
+    interface.promiscuous = 1;
     interface.queue_rx[1] = 7;
     dataplane_->set_interfaces({interface});
     const auto interfaces = (*call("interfaces"))["interfaces"];
@@ -166,6 +167,7 @@ TEST_F(MethodsTest, ListsAreShown) {
     EXPECT_EQ(interfaces[0]["link_up"], true);
     EXPECT_EQ(interfaces[0]["driver"], "net_null");
     EXPECT_EQ(interfaces[0]["steering"], "one queue");
+    EXPECT_EQ(interfaces[0]["promiscuous"], true);
     EXPECT_EQ(interfaces[0]["queue_rx"], Json({0, 7}));
 
     peer::NodeRecord node;
