@@ -192,15 +192,16 @@ bool read_transport(const Ip& ip, Dissected& into) {
         into.flags = bytes[13];
         header = (bytes[12] >> 4) * 4U;
         if (header < 20 || !flags_are_sound(into.flags)) return false;
-    } else if (be16(bytes, 4) != length) {
-        return false;
+    } else if (be16(bytes, 4) != length || (be16(bytes, 6) == 0 && !into.source.address.is_v4())) {
+        return false;  // RFC 8200 8.1: over IPv6 a checksum must be there
     }
     if (header > length) return false;
     into.length = static_cast<std::uint32_t>(length - header);
     if (bytes.size() > header)
         into.payload =
             bytes.subspan(header, std::min<std::size_t>(bytes.size() - header, into.length));
-    into.checksum = checksum_of(ip, bytes.first(std::min(length, bytes.size())), into);
+    into.segment = bytes.first(std::min(length, bytes.size()));
+    into.checksum = checksum_of(ip, into);
     return true;
 }
 

@@ -99,6 +99,22 @@ TEST_F(IdentifyTest, DamagedFilesSayWhere) {
     EXPECT_NE(output.err.find("/nowhere/x.pcap"), std::string::npos) << output.err;
 }
 
+// RFC 8200 8.1: who sends UDP over IPv6 has to compute a checksum. RFC 768: over IPv4 nobody has to.
+TEST_F(IdentifyTest, UdpWithoutAChecksum) {
+    CaptureFile file;
+    for (const auto& [client, server] :
+         {std::pair{kClient, kServer}, std::pair{ip("2001:db8::25"), ip("2001:db8::10")}}) {
+        auto packet = make_udp(client, server, 40000, 53, dns_query());
+        put16(packet.bytes, packet.checksum_at(), 0);
+        file.add(packet.bytes);
+    }
+    const auto output = run(file.pcap(kRaw));
+    const auto list = output.json();
+    ASSERT_EQ(list.size(), 1U);
+    EXPECT_EQ(list[0]["initiator"]["address"], kClient.to_string());
+    EXPECT_NE(output.err.find("1 with malformed"), std::string::npos) << output.err;
+}
+
 // Whatever stands in a file: an answer, and never a read outside of a packet.
 TEST_F(IdentifyTest, DamagedPacketsAreSkipped) {
     CaptureFile whole;
