@@ -154,9 +154,9 @@ std::uint64_t sum_of(Bytes bytes, std::uint64_t sum) {
     return sum;
 }
 
-// `segment`: header and payload.
-Dissected::Checksum checksum_of(const Ip& ip, Bytes segment, const Dissected& packet) {
+Dissected::Checksum checksum_of(const Ip& ip, const Dissected& packet) {
     using Checksum = Dissected::Checksum;
+    const auto segment = packet.segment;
     const bool udp = ip.protocol == 17;
     if (packet.truncated() || (udp && be16(segment, 6) == 0)) return Checksum::unknown;
     std::uint64_t sum = ip.protocol + segment.size();

@@ -38,6 +38,7 @@ struct Dissected {
     // As many bytes as the capture holds of the `length` that the IP header promises.
     std::span<const std::uint8_t> payload;
     std::uint32_t length = 0;
+    std::span<const std::uint8_t> segment;  // header and payload, as far as captured
     // The checksum of TCP or UDP; unknown where the packet is cut, or UDP has none.
     enum class Checksum : std::uint8_t { unknown, right, wrong };
     Checksum checksum = Checksum::unknown;

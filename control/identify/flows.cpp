@@ -68,12 +68,13 @@ bool Flows::tells_something(Course& course, const Dissected& packet, bool from_i
     return true;
 }
 
-void Flows::add(const CapturedPacket& captured, const Dissected& packet) {
+std::size_t Flows::add(const CapturedPacket& captured, const Dissected& packet) {
     auto& course = course_of(captured, packet);
-    auto& flow = flows_[course.flow];
+    const std::size_t index = course.flow;
+    auto& flow = flows_[index];
     if (packet.kind == Dissected::Kind::fragment) {
         ++flow.fragments;
-        return;
+        return index;
     }
     const bool from_initiator = packet.source == flow.initiator;
     if (packet.checksum == Dissected::Checksum::right &&
@@ -81,19 +82,20 @@ void Flows::add(const CapturedPacket& captured, const Dissected& packet) {
         flow.sums_right[from_initiator ? 1 : 0] = true;
     if (packet.length != 0 && (packet.flags & kUrg) != 0) {
         ++flow.urgent;
-        return;
+        return index;
     }
     course.answered |= !from_initiator;
     course.ended |= (packet.flags & (kFin | kRst)) != 0;
 
-    if (!flow.whole || !tells_something(course, packet, from_initiator)) return;
+    if (!flow.whole || !tells_something(course, packet, from_initiator)) return index;
     auto& bytes = course.bytes[from_initiator ? 1 : 0];
     if (flow.packets.size() >= kMostPackets || bytes + packet.payload.size() > kMostBytes) {
         flow.whole = false;
-        return;
+        return index;
     }
     bytes += packet.payload.size();
     FlowPacket kept;
+    kept.number = captured.number;
     kept.from_initiator = from_initiator;
     // A capture's clock may go back.
     if (captured.nanoseconds > course.began)
@@ -105,6 +107,7 @@ void Flows::add(const CapturedPacket& captured, const Dissected& packet) {
     kept.broken = packet.checksum == Dissected::Checksum::wrong;
     kept.payload.assign(packet.payload.begin(), packet.payload.end());
     flow.packets.push_back(std::move(kept));
+    return index;
 }
 
 }  // namespace portcullis::control::identify

@@ -15,6 +15,7 @@
 namespace portcullis::control::identify {
 
 struct FlowPacket {
+    std::uint64_t number = 0;  // in the capture
     bool from_initiator = true;
     std::uint64_t milliseconds = 0;  // since the flow began
     std::uint32_t sequence = 0;      // of the first payload byte
@@ -48,7 +49,8 @@ class Flows {
     static constexpr std::size_t kMostPackets = 40'000;
     static constexpr std::size_t kMostBytes = 48 << 10;  // of payload, each way
 
-    void add(const CapturedPacket& captured, const Dissected& packet);
+    // Which of flows() it is of.
+    std::size_t add(const CapturedPacket& captured, const Dissected& packet);
     const std::deque<Flow>& flows() const { return flows_; }
 
   private:

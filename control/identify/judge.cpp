@@ -111,7 +111,7 @@ Judgement Judge::judge(std::size_t index, const Flow& flow, const Order& order) 
                                             : inspector_->responder_datagram(
                                                   record, protocol, scratch_, packet.payload, now);
         if (outcome.matched) judgement.passes = true;
-        if (outcome.reported) judgement = {false, outcome.why, false};
+        if (outcome.reported) judgement = {false, outcome.why, packet.number, false};
         if (outcome.done) break;
     }
     judgement.unanswered = judgement.passes && record != inspect::kNoInspection;

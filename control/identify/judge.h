@@ -23,6 +23,7 @@ namespace portcullis::control::identify {
 struct Judgement {
     bool passes = false;
     std::optional<inspect::Violation> refused;
+    std::uint64_t refused_at = 0;  // the packet that shows it: its number in the capture
     bool unanswered = false;  // it passes, and what else its initiator sends would still be judged
     bool undecided() const { return !passes && !refused; }
 };
