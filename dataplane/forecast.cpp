@@ -1,8 +1,8 @@
-// How many packets will have to be handed over, by sample (device_steering.h).
+// How many packets will have to be handed over, by sample (device_programmer.h).
 #include <algorithm>
 #include <random>
 
-#include "dataplane/device_steering.h"
+#include "dataplane/device_programmer.h"
 #include "dataplane/owner.h"
 #include "dataplane/session/ports.h"
 

@@ -234,7 +234,7 @@ std::vector<peer::InterfaceRecord> MainThread::interfaces() const {
         record.tx_bytes = counts.tx_bytes;
         record.rx_missed = counts.rx_missed;
         set_text(record.driver, device.driver);
-        set_text(record.steering, steering_.text(at));
+        set_text(record.steering, programmer_.text(at));
         record.rx_queues = device.rx_queues;
         record.promiscuous = device.multicast == nic::Multicast::everything ? 1 : 0;
         for (std::size_t i = 0; i < std::min<std::size_t>(device.rx_queues, peer::kMaxWorkers); ++i)

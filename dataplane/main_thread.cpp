@@ -35,7 +35,7 @@ MainThread::MainThread(const Config& config, Engine& engine, EventLoop& loop)
       engine_(engine),
       loop_(loop),
       host_(engine.neighbours(), *this, macs_of(engine.devices()), draw_random()),
-      steering_(engine.devices(), static_cast<unsigned>(engine.workers().size())),
+      programmer_(engine.devices(), static_cast<unsigned>(engine.workers().size())),
       loader_(engine.policy_target(), engine.slot(), engine.qsbr()),
       denies_(unix_ms_at_zero(engine.clock().now()), config.inspection) {
     for (const nic::Device& device : engine_.devices()) link_up_.push_back(nic::link_of(device).up);
@@ -203,7 +203,7 @@ void MainThread::follow_policy() {
     host_.on_policy(
         std::shared_ptr<const policy::Policy>(std::shared_ptr<void>{}, &runtime.policy()), devices,
         now);
-    steering_.follow(runtime);
+    programmer_.follow(runtime);
 }
 
 }  // namespace portcullis::dataplane

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "dataplane/config.h"
-#include "dataplane/device_steering.h"
+#include "dataplane/device_programmer.h"
 #include "dataplane/engine.h"
 #include "dataplane/event_loop.h"
 #include "dataplane/host/host.h"
@@ -85,7 +85,7 @@ class MainThread : private HostSink {
     EventLoop& loop_;
     Counters counters_;  // main's own
     Host host_;
-    DeviceSteering steering_;
+    DeviceProgrammer programmer_;
     PolicyLoader loader_;
     LoadedState loaded_;
     RuleLedger rules_;

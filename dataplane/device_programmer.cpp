@@ -1,4 +1,4 @@
-#include "dataplane/device_steering.h"
+#include "dataplane/device_programmer.h"
 
 #include <spdlog/spdlog.h>
 
@@ -65,9 +65,9 @@ void add_rules(const policy::Policy& policy, const policy::Service& service, std
 
 }  // namespace
 
-std::vector<SteeringPlan> plan_steering(const RuntimePolicy& runtime,
-                                        const std::vector<nic::Device>& devices, unsigned workers) {
-    std::vector<SteeringPlan> plans(devices.size());
+std::vector<DevicePlan> plan_devices(const RuntimePolicy& runtime,
+                                     const std::vector<nic::Device>& devices, unsigned workers) {
+    std::vector<DevicePlan> plans(devices.size());
     std::vector<int> outside(devices.size(), 0);  // interfaces that are, less those that are not
     const policy::Policy& policy = runtime.policy();
     for (std::uint16_t i = 0; i < policy.interfaces.size(); ++i) {
@@ -100,7 +100,7 @@ std::vector<SteeringPlan> plan_steering(const RuntimePolicy& runtime,
     return plans;
 }
 
-bool DeviceSteering::is_new(std::size_t device, const std::string& problem) {
+bool DeviceProgrammer::is_new(std::size_t device, const std::string& problem) {
     std::vector<std::string>& said = devices_[device].warnings;
     if (std::ranges::find(said, problem) != said.end()) return false;
     said.push_back(problem);
@@ -108,19 +108,19 @@ bool DeviceSteering::is_new(std::size_t device, const std::string& problem) {
 }
 
 // It costs hand-overs.
-void DeviceSteering::note(std::size_t device, const std::string& problem) {
+void DeviceProgrammer::note(std::size_t device, const std::string& problem) {
     if (is_new(device, problem))
         spdlog::info("device {}: {}; packets are handed over instead", devices_[device].name,
                      problem);
 }
 
 // It decides what comes in.
-void DeviceSteering::warn(std::size_t device, const std::string& problem) {
+void DeviceProgrammer::warn(std::size_t device, const std::string& problem) {
     if (is_new(device, problem)) spdlog::warn("device {}: {}", devices_[device].name, problem);
 }
 
 // Those that stay are not touched: their packets go on coming in.
-void DeviceSteering::let_in_vlans(std::size_t i, const std::vector<std::uint16_t>& vlans) {
+void DeviceProgrammer::let_in_vlans(std::size_t i, const std::vector<std::uint16_t>& vlans) {
     std::vector<std::uint16_t> added, gone;
     std::ranges::set_difference(vlans, vlans_[i], std::back_inserter(added));
     std::ranges::set_difference(vlans_[i], vlans, std::back_inserter(gone));
@@ -129,8 +129,8 @@ void DeviceSteering::let_in_vlans(std::size_t i, const std::vector<std::uint16_t
     vlans_[i] = vlans;
 }
 
-void DeviceSteering::follow(const RuntimePolicy& policy) {
-    const auto plans = plan_steering(policy, devices_, workers_);
+void DeviceProgrammer::follow(const RuntimePolicy& policy) {
+    const auto plans = plan_devices(policy, devices_, workers_);
     for (std::size_t i = 0; i < devices_.size(); ++i) {
         nic::Device& device = devices_[i];
         if (plans[i].groups != groups_[i]) {
@@ -154,7 +154,7 @@ void DeviceSteering::follow(const RuntimePolicy& policy) {
     }
 }
 
-std::string DeviceSteering::text(std::size_t device) const {
+std::string DeviceProgrammer::text(std::size_t device) const {
     std::string text = nic::describe(devices_[device]);
     if (!texts_[device].empty()) text += "; hands over " + texts_[device];
     return text;

@@ -1,5 +1,5 @@
 // A policy's wishes on devices that hold them (net_null keeps key and table), and the forecast.
-#include "dataplane/device_steering.h"
+#include "dataplane/device_programmer.h"
 
 #include <gtest/gtest.h>
 #include <rte_ethdev.h>
@@ -30,7 +30,7 @@ std::unique_ptr<RuntimePolicy> build(const policy::Policy& policy,
     return std::move(*runtime);
 }
 
-class DeviceSteeringTest : public testing::Test {
+class DeviceProgrammerTest : public testing::Test {
   protected:
     static constexpr unsigned kWorkers = 4;
 
@@ -70,11 +70,11 @@ policy::Interface another_of_its_device(policy::Interface interface) {
     return interface;
 }
 
-TEST_F(DeviceSteeringTest, SendersOutsideReceiversInside) {
+TEST_F(DeviceProgrammerTest, SendersOutsideReceiversInside) {
     const auto runtime = build(::portcullis::test::small_policy(), {"wan", "dmz"});
-    DeviceSteering steering(devices_, kWorkers);
-    EXPECT_EQ(steering.text(1), "RSS by source, table of 128");
-    steering.follow(*runtime);
+    DeviceProgrammer programmer(devices_, kWorkers);
+    EXPECT_EQ(programmer.text(1), "RSS by source, table of 128");
+    programmer.follow(*runtime);
     EXPECT_EQ(devices_[0].spread.side, nic::Side::source);
     EXPECT_EQ(devices_[1].spread.side, nic::Side::destination);
     std::vector<std::uint8_t> key(40);
@@ -83,27 +83,27 @@ TEST_F(DeviceSteeringTest, SendersOutsideReceiversInside) {
     held.rss_key_len = 40;
     ASSERT_EQ(rte_eth_dev_rss_hash_conf_get(devices_[1].port_id, &held), 0);
     EXPECT_TRUE(std::ranges::equal(key, nic::hash_key(nic::Side::destination)));
-    EXPECT_EQ(steering.text(0),
+    EXPECT_EQ(programmer.text(0),
               "RSS by source, table of 128; hands over dnat 0 %, full NAT 0 %, IPv6 0 %");
-    EXPECT_TRUE(steering.text(1).starts_with(
+    EXPECT_TRUE(programmer.text(1).starts_with(
         "RSS by destination, table of 128; hands over dnat 0 %, full-NAT replies "))
-        << steering.text(1);
+        << programmer.text(1);
 }
 
-TEST_F(DeviceSteeringTest, ATrunkDoesWhatMostOfItsInterfacesNeed) {
+TEST_F(DeviceProgrammerTest, ATrunkDoesWhatMostOfItsInterfacesNeed) {
     policy::Policy policy = ::portcullis::test::small_policy();
     policy.interfaces[0].device = "dmz";
-    EXPECT_EQ(plan_steering(*build(policy, {"wan", "dmz"}), devices_, kWorkers)[1].side,
+    EXPECT_EQ(plan_devices(*build(policy, {"wan", "dmz"}), devices_, kWorkers)[1].side,
               nic::Side::source)
         << "as many of each";
     policy.interfaces.push_back(another_of_its_device(policy.interfaces[1]));
-    EXPECT_EQ(plan_steering(*build(policy, {"wan", "dmz"}), devices_, kWorkers)[1].side,
+    EXPECT_EQ(plan_devices(*build(policy, {"wan", "dmz"}), devices_, kWorkers)[1].side,
               nic::Side::destination);
 }
 
-TEST_F(DeviceSteeringTest, GroupsAreThoseOfOurAddresses) {
-    const auto plans = plan_steering(*build(::portcullis::test::small_policy(), {"wan", "dmz"}),
-                                     devices_, kWorkers);
+TEST_F(DeviceProgrammerTest, GroupsAreThoseOfOurAddresses) {
+    const auto plans = plan_devices(*build(::portcullis::test::small_policy(), {"wan", "dmz"}),
+                                    devices_, kWorkers);
     std::vector<nic::Mac> expected = {
         {0x33, 0x33, 0, 0, 0, 1},        // all nodes
         {0x33, 0x33, 0xff, 0, 0, 0x01},  // 2001:db8:113::1
@@ -115,28 +115,28 @@ TEST_F(DeviceSteeringTest, GroupsAreThoseOfOurAddresses) {
     EXPECT_EQ(plans[1].groups, expected);
 }
 
-TEST_F(DeviceSteeringTest, VlansAreThoseOfItsInterfaces) {
+TEST_F(DeviceProgrammerTest, VlansAreThoseOfItsInterfaces) {
     policy::Policy policy = ::portcullis::test::small_policy();
     policy.interfaces[0].device = "dmz";
     policy.interfaces[0].vlan = 30;
     policy.interfaces[1].vlan = 0;
     policy.interfaces.push_back(another_of_its_device(policy.interfaces[1]));
-    const auto plans = plan_steering(*build(policy, {"wan", "dmz"}), devices_, kWorkers);
+    const auto plans = plan_devices(*build(policy, {"wan", "dmz"}), devices_, kWorkers);
     EXPECT_TRUE(plans[0].vlans.empty());
     EXPECT_EQ(plans[1].vlans, (std::vector<std::uint16_t>{20, 30})) << "untagged is none";
 }
 
 // Rings have no VLAN filter: told that this one has, it refuses every VLAN.
-TEST_F(DeviceSteeringTest, AFilterThatIsNotTakenIsSaidOnce) {
+TEST_F(DeviceProgrammerTest, AFilterThatIsNotTakenIsSaidOnce) {
     nic::close_device(devices_[1]);
     devices_[1] = open("dmz", "net_ring");
     devices_[1].filters_vlans = true;
     ASSERT_TRUE(devices_[1].warnings.empty());
-    DeviceSteering steering(devices_, kWorkers);
+    DeviceProgrammer programmer(devices_, kWorkers);
     policy::Policy policy = ::portcullis::test::small_policy();
     for (const unsigned vlan : {10U, 20U, 30U}) {
         policy.interfaces[1].vlan = static_cast<std::uint16_t>(vlan);
-        steering.follow(*build(policy, {"wan", "dmz"}));
+        programmer.follow(*build(policy, {"wan", "dmz"}));
         EXPECT_EQ(devices_[1].multicast, nic::Multicast::everything);
         ASSERT_EQ(std::ranges::count_if(devices_[1].warnings,
                                         [](const std::string& said) {
@@ -149,9 +149,9 @@ TEST_F(DeviceSteeringTest, AFilterThatIsNotTakenIsSaidOnce) {
 }
 
 // Each worker's slice, no service's port, nothing twice; only where the nodes answer.
-TEST_F(DeviceSteeringTest, RulesLeadRepliesToFullNatToTheirOwners) {
+TEST_F(DeviceProgrammerTest, RulesLeadRepliesToFullNatToTheirOwners) {
     const auto runtime = build(::portcullis::test::small_policy(), {"wan", "dmz"});
-    const auto plans = plan_steering(*runtime, devices_, kWorkers);
+    const auto plans = plan_devices(*runtime, devices_, kWorkers);
     EXPECT_TRUE(plans[0].rules.empty());
     ASSERT_FALSE(plans[1].rules.empty());
     for (const char* vip : {"203.0.113.10", "2001:db8:113::10"})
@@ -171,7 +171,7 @@ TEST_F(DeviceSteeringTest, RulesLeadRepliesToFullNatToTheirOwners) {
         }
 }
 
-TEST_F(DeviceSteeringTest, ForecastKnowsWhatNoHashCanDo) {
+TEST_F(DeviceProgrammerTest, ForecastKnowsWhatNoHashCanDo) {
     policy::Policy policy = ::portcullis::test::small_policy();
     ASSERT_TRUE(nic::steer_by(devices_[1], nic::Side::destination, kWorkers));
     auto found = ask(policy);
@@ -198,7 +198,7 @@ TEST_F(DeviceSteeringTest, ForecastKnowsWhatNoHashCanDo) {
 
 // The destination key shifts all IPv6 flows of one prefix alike (nic/toeplitz.h): the forecast, made of
 // the policy's own addresses, says all or nothing.
-TEST_F(DeviceSteeringTest, IPv6InsideIsAllOrNothing) {
+TEST_F(DeviceProgrammerTest, IPv6InsideIsAllOrNothing) {
     ASSERT_TRUE(nic::steer_by(devices_[1], nic::Side::destination, kWorkers));
     std::set<unsigned> seen;
     for (unsigned subnet = 0; subnet < 64; ++subnet) {

@@ -2,7 +2,7 @@
 // rules by port for replies to full NAT, where a driver has them; which multicast groups and VLANs it
 // lets in.
 //
-//     policy ─► plan_steering() ─► nic/ ─► what the drivers hold now ─► forecast() ─► log, `interfaces`
+//     policy ─► plan_devices() ─► nic/ ─► what the drivers hold now ─► forecast() ─► log, `interfaces`
 //
 // Groups and VLANs decide what is heard at all: where a device takes no list of them, it lets in more
 // than is ours. The rest only spares hand-overs. So the forecast is a forecast: the counters handed-out
@@ -19,7 +19,7 @@
 
 namespace portcullis::dataplane {
 
-struct SteeringPlan {  // of one device
+struct DevicePlan {  // of one device
     // Outside the perimeter the sender decides who owns a packet, inside it the receiver. A device
     // with interfaces of both kinds does what most of them need.
     nic::Side side = nic::Side::source;
@@ -28,8 +28,8 @@ struct SteeringPlan {  // of one device
     std::vector<nic::PortRule> rules;  // worker i polls queue i
 };
 // One for each device, in their order.
-std::vector<SteeringPlan> plan_steering(const RuntimePolicy& policy,
-                                        const std::vector<nic::Device>& devices, unsigned workers);
+std::vector<DevicePlan> plan_devices(const RuntimePolicy& policy,
+                                     const std::vector<nic::Device>& devices, unsigned workers);
 
 // Of the packets of one kind that a device will receive: how many will have to be handed over.
 struct Share {
@@ -47,9 +47,10 @@ struct Forecast {                          // of one device
 std::vector<Forecast> forecast(const RuntimePolicy& policy, const std::vector<nic::Device>& devices,
                                const std::vector<nic::PortRules>& rules, unsigned workers);
 
-class DeviceSteering {
+// Carries the plans out, and says what of them a device does not take.
+class DeviceProgrammer {
   public:
-    DeviceSteering(std::vector<nic::Device>& devices, unsigned workers)
+    DeviceProgrammer(std::vector<nic::Device>& devices, unsigned workers)
         : devices_(devices),
           workers_(workers),
           groups_(devices.size()),
