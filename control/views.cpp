@@ -32,10 +32,16 @@ std::string_view session_state(std::uint8_t state) {
     return state < peer::kSessionStates.size() ? peer::kSessionStates[state] : "unknown";
 }
 
-Json session_conformance(std::uint8_t said) {
-    if (said >= peer::kSessionConformance.size()) return "unknown";
-    const std::string_view name = peer::kSessionConformance[said];
-    return name.empty() ? Json(nullptr) : Json(name);
+Json session_conformance(peer::SessionConformance said) {
+    switch (said) {
+        case peer::SessionConformance::none:
+            return nullptr;
+        case peer::SessionConformance::undecided:
+            return "undecided";
+        case peer::SessionConformance::refused:
+            return "refused";
+    }
+    return "unknown";
 }
 
 Json tuple(const peer::Address& source, std::uint16_t source_port, const peer::Address& destination,

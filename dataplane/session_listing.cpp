@@ -27,9 +27,9 @@ std::uint32_t seconds(Millis later, Millis earlier) {
     return later <= earlier ? 0 : static_cast<std::uint32_t>((later - earlier) / 1000);
 }
 
-std::uint8_t conformance_of(const Session& session) {
-    constexpr std::uint8_t kNone = 0, kUndecided = 1, kRefused = 2;  // peer::kSessionConformance
-    return session.refused() ? kRefused : session.undecided() ? kUndecided : kNone;
+peer::SessionConformance conformance_of(const Session& session) {
+    using enum peer::SessionConformance;
+    return session.refused() ? refused : session.undecided() ? undecided : none;
 }
 
 peer::SessionRecord record_of(const Session& session, Millis expires, unsigned worker, Millis now) {

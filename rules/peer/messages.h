@@ -129,9 +129,11 @@ inline constexpr std::array<std::string_view, 8> kSessionStates = {
     "free",    "syn-sent", "syn-received", "established",
     "one-way", "fin-wait", "closing",      "picked-up"};
 
-// Names of SessionRecord::conformance. Empty: judged, or held to nothing. Only UDP is ever seen as
-// refused: nothing of it passes, for 10 s. TCP ends at once.
-inline constexpr std::array<std::string_view, 3> kSessionConformance = {"", "undecided", "refused"};
+enum class SessionConformance : std::uint8_t {
+    none = 0,  // judged, or held to nothing
+    undecided = 1,
+    refused = 2,  // only UDP is ever seen so: nothing of it passes, for 10 s. TCP ends at once
+};
 
 struct SessionRecord {
     // As the initiator emits it, and as the responder sees it.
@@ -140,9 +142,9 @@ struct SessionRecord {
     std::uint16_t source_port = 0, destination_port = 0;
     std::uint16_t translated_source_port = 0, translated_destination_port = 0;
     std::uint8_t protocol = 0;
-    std::uint8_t nat = 0;          // policy::NatKind
-    std::uint8_t state = 0;        // index in kSessionStates
-    std::uint8_t conformance = 0;  // index in kSessionConformance
+    std::uint8_t nat = 0;    // policy::NatKind
+    std::uint8_t state = 0;  // index in kSessionStates
+    SessionConformance conformance = SessionConformance::none;
     std::uint16_t worker = 0;
     std::uint16_t interface = 0;  // ingress
     std::uint32_t rule = 0;       // index in the running policy

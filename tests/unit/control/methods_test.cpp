@@ -82,11 +82,11 @@ TEST_F(MethodsTest, SessionsAreNamedAndFiltered) {
     strange.state = 99;
     strange.nat = 99;
     strange.protocol = 132;
-    strange.conformance = 3;
+    strange.conformance = static_cast<peer::SessionConformance>(3);
     auto young = record;
-    young.conformance = 1;
+    young.conformance = peer::SessionConformance::undecided;
     auto refused = record;
-    refused.conformance = 2;
+    refused.conformance = peer::SessionConformance::refused;
     dataplane_->set_sessions({record, young, strange, refused}, 1);  // four messages
     const auto answer =
         call("sessions",

@@ -181,9 +181,9 @@ TEST_F(OnlineTest, ListsAreTablesOrJson) {
     session.idle_seconds = 75;
     auto translated = session;
     translated.translated_destination = policy::IpAddress::parse("2001:db8::9")->bytes();
-    translated.conformance = 1;
+    translated.conformance = peer::SessionConformance::undecided;
     auto refused = session;
-    refused.conformance = 2;
+    refused.conformance = peer::SessionConformance::refused;
     dataplane_->set_sessions({session, translated, refused}, 10);
     EXPECT_EQ(run({"sessions", "--address", "2001:db8::7", "--port", "3478", "--proto", "udp"}),
               cli::kOk);
