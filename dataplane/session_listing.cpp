@@ -27,12 +27,23 @@ std::uint32_t seconds(Millis later, Millis earlier) {
     return later <= earlier ? 0 : static_cast<std::uint32_t>((later - earlier) / 1000);
 }
 
-peer::SessionConformance conformance_of(const Session& session) {
+// What inspect would make of the next packet, by the rule that the session goes on under. Where that is
+// to be judged anew nobody knows before the packet comes: then as the session remembers.
+peer::SessionConformance conformance_of(const Session& session, const ActivePolicy* active) {
     using enum peer::SessionConformance;
-    return session.refused() ? refused : session.undecided() ? undecided : none;
+    if (!session.concerns_inspect()) return none;
+    const std::uint32_t rule =
+        active == nullptr ? kJudgeAgain : active->policy->carry(session.rule, session.generation);
+    if (rule != kJudgeAgain) {
+        const inspect::Protocol* protocol =
+            active->protocols.find(active->policy->rule(rule).conformance);
+        if (protocol == nullptr || (session.refused() && !protocol->enforces())) return none;
+    }
+    return session.refused() ? refused : undecided;
 }
 
-peer::SessionRecord record_of(const Session& session, Millis expires, unsigned worker, Millis now) {
+peer::SessionRecord record_of(const Session& session, Millis expires, const Worker& worker,
+                              Millis now) {
     const FlowKey& outer = session.key[0];
     const FlowKey& inner = session.key[1];  // reversed: its destination is the translated source
     peer::SessionRecord record;
@@ -47,8 +58,8 @@ peer::SessionRecord record_of(const Session& session, Millis expires, unsigned w
     record.protocol = outer.protocol;
     record.nat = static_cast<std::uint8_t>(session.nat);
     record.state = static_cast<std::uint8_t>(session.state);
-    record.conformance = conformance_of(session);
-    record.worker = static_cast<std::uint16_t>(worker);
+    record.conformance = conformance_of(session, worker.active());
+    record.worker = static_cast<std::uint16_t>(worker.index());
     record.interface = outer.interface;
     record.rule = session.rule;
     record.idle_seconds = session.idle_seconds;
@@ -73,8 +84,7 @@ bool SessionListing::run(Worker& worker) {
     const Millis now = worker.now();
     next_slot_ = sessions.visit(next_slot_, kSlice, [&](const Session& session) {
         if (records_.size() < query_.limit && matches(session, query_))
-            records_.push_back(
-                record_of(session, sessions.expires(session, now), worker.index(), now));
+            records_.push_back(record_of(session, sessions.expires(session, now), worker, now));
     });
     return next_slot_ == kNoSession || records_.size() == query_.limit;
 }

@@ -369,6 +369,9 @@ Millis Worker::now() const {
 unsigned Worker::index() const {
     return impl_->config.index;
 }
+const ActivePolicy* Worker::active() const {
+    return impl_->active;
+}
 std::uint64_t Worker::session_memory() const {
     return impl_->sessions->memory_bytes() + impl_->sessions->port_memory_bytes();
 }

@@ -101,6 +101,7 @@ class Worker {
     Sessions& sessions();
     Millis now() const;
     unsigned index() const;
+    const ActivePolicy* active() const;  // null: none is loaded
 
     // What create() has taken, in bytes: sessions, ports and their tables; the inspector.
     std::uint64_t session_memory() const;

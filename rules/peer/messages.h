@@ -130,7 +130,7 @@ inline constexpr std::array<std::string_view, 8> kSessionStates = {
     "one-way", "fin-wait", "closing",      "picked-up"};
 
 enum class SessionConformance : std::uint8_t {
-    none = 0,  // judged, or held to nothing
+    none = 0,  // judged, or held to nothing by the running policy
     undecided = 1,
     refused = 2,  // only UDP is ever seen so: nothing of it passes, for 10 s. TCP ends at once
 };

@@ -26,6 +26,16 @@ class InspectUdp : public Inspect {
             ++slot;
         return table.at(slot);
     }
+    peer::SessionConformance listed(std::uint16_t port) {
+        peer::SessionQuery query;
+        query.protocol = 17;
+        query.port = port;
+        SessionListing listing(query);
+        EXPECT_TRUE(rig.worker(0).submit(&listing));
+        while (!listing.done()) rig.worker(0).poll();
+        EXPECT_EQ(listing.records().size(), 1U);
+        return listing.records().at(0).conformance;
+    }
     // So that it was refused as long ago as a refusal lasts.
     void age(Session& refused) { refused.inspection -= kRefusedMillis; }
 };
@@ -125,16 +135,41 @@ TEST_F(InspectUdp, TheListingSaysWhatIsUndecidedAndWhatIsRefused) {
     answer({9}, rig.one_sent(kDmz).to(), 40000);
     send(rtp(1, 7), 40001);
     send(ssh_banner(), 40002);
-    peer::SessionQuery query;
-    query.protocol = 17;
-    SessionListing listing(query);
-    ASSERT_TRUE(rig.worker(0).submit(&listing));
-    while (!listing.done()) rig.worker(0).poll();
-    ASSERT_EQ(listing.records().size(), 3U);
     using enum peer::SessionConformance;
-    for (const peer::SessionRecord& record : listing.records())
-        EXPECT_EQ(record.conformance,
-                  (std::vector{none, undecided, refused})[record.source_port - 40000U]);
+    EXPECT_EQ(listed(40000), none);
+    EXPECT_EQ(listed(40001), undecided);
+    EXPECT_EQ(listed(40002), refused);
+}
+
+// Before as after a packet has had them taken over by the policy that runs.
+TEST_F(InspectUdp, TheListingSaysWhatTheRunningPolicyMakesOfThem) {
+    using enum peer::SessionConformance;
+    const struct {
+        ConformanceMode mode;
+        peer::SessionConformance begun, junk;
+    } pushes[] = {
+        {ConformanceMode::watch, undecided, none},
+        {ConformanceMode::enforce, undecided, refused},
+        {ConformanceMode::off, none, none},
+    };
+    std::uint16_t port = 40000;
+    for (const auto& push : pushes) {
+        const std::uint16_t begun = port++, junk = port++;
+        hold_av_to(ConformanceMode::enforce);
+        send(rtp(1, 7), begun);
+        send(ssh_banner(), junk);
+        EXPECT_EQ(rig.sent(kDmz).size(), 1U);
+        EXPECT_EQ(listed(begun), undecided);
+        EXPECT_EQ(listed(junk), refused);
+        hold_av_to(push.mode);
+        EXPECT_EQ(listed(begun), push.begun);
+        EXPECT_EQ(listed(junk), push.junk);
+        send({}, begun);
+        send(ssh_banner(), junk);
+        EXPECT_EQ(rig.sent(kDmz).size(), push.junk == refused ? 1U : 2U);
+        EXPECT_EQ(listed(begun), push.begun);
+        EXPECT_EQ(listed(junk), push.junk);
+    }
 }
 
 // Else a tunnel that looks like RTP would lose one datagram of five only.
