@@ -1,15 +1,19 @@
 #!/usr/bin/python3
 """Application conformance over IPv6 and with two workers, both families at once; and what the wires carry of sessions
 that are enforced, as tshark reads it: right checksums, and resets that both ends must believe."""
+import socket
+import struct
 import time
 import unittest
 
 import programs
-from case import ACCESS_VIP, AV_VIP, CLIENT, INTERNET, WEB_VIP, clients, stun_request, udp_socket, wait_until
+from case import ACCESS_VIP, AV_VIP, CLIENT, INTERNET, WEB_VIP, clients, stun_request, tcp_socket, udp_socket, wait_until
 from conformance_case import ACCESS_NODE, AV_NODE, PUBLISHED, REVERSE_PROXY, UNPUBLISHED, six
 from lab.capture import ACK, RST, SYN, Wires
 from programs_case import DNS, RTP_PORT, ProgramsCase
+from recorder import Recorder
 
+MEDIA_PORT = 50020  # for TCP
 # Clients that the hash of addresses spreads over both workers.
 SOURCES = [f"198.51.100.{n}" for n in range(100, 106)] + [f"2001:db8:0:51::{n}" for n in range(100, 106)]
 
@@ -21,6 +25,8 @@ class Programs6(ProgramsCase):
     @classmethod
     def start_firewall(cls):
         cls.site.internet.addresses("lo", *(f"{a}/{128 if ':' in a else 32}" for a in SOURCES))
+        cls.start_xmpp()
+        cls.addClassCleanup(Recorder(cls.site.edges[0], six(AV_NODE), MEDIA_PORT, echoes=True).close)
         super().start_firewall()
 
     def test_tls(self):
@@ -42,6 +48,28 @@ class Programs6(ProgramsCase):
         self.works("av-3478", lambda: clients.stun(self.internet, six(CLIENT), six(AV_VIP), 3478))
         self.works("av-3478", lambda: programs.uclient(self.internet, six(AV_VIP), 3478))
         self.works("av-443", lambda: programs.uclient(self.internet, six(AV_VIP), 443, "-t"))
+
+    def test_xmpp_between_two_prosodies(self):
+        self.xmpp_in_both_directions()
+
+    def test_media_over_tcp(self):
+        """A STUN check framed by its length (RFC 4571) gets its echo; SSH does not get so far."""
+        def exchange():
+            check = stun_request()[0]
+            framed = struct.pack("!H", len(check)) + check
+            sock = self.closed(tcp_socket(self.internet, six(CLIENT)))
+            sock.connect((six(AV_NODE), MEDIA_PORT))
+            sock.sendall(framed)
+            answer = sock.recv(len(framed), socket.MSG_WAITALL)
+            return answer == framed, answer
+
+        self.works("media-tcp", exchange, sessions=(1, 1))
+        self.forget()
+        since = time.time()
+        self.watching("media-tcp", lambda: programs.ssh(self.internet, six(AV_NODE), MEDIA_PORT), refused=(1, 1))
+        self.assert_logged("media-tcp", since, "wrong-protocol", b"SSH-2.0-")
+        wait_until(lambda: self.reached(six(AV_NODE), MEDIA_PORT)[1], "the server to be told", timeout=5)
+        self.assertEqual(self.reached(six(AV_NODE), MEDIA_PORT), (b"", True))
 
     def test_a_call_by_sipp(self):
         partner = six(INTERNET["partner"][0])

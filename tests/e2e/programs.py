@@ -32,9 +32,9 @@ def write(path, text):
 
 # Servers
 
-def prosody(host, address, domain):
-    """Server-to-server only, in the clear, which is what the first bytes are in any case. `domain` is an address:
-    so nobody needs SRV records."""
+def prosody(host, address, reached_at):
+    """Server-to-server only, in the clear, which is what the first bytes are in any case. Its domain is the address
+    that others reach it at: so nobody needs SRV records."""
     path = directory(host, "prosody")
     config = write(os.path.join(path, "prosody.cfg.lua"), f"""
 run_as_root = true; daemonize = false; pidfile = "{path}/pid"; data_path = "{path}"; certificates = "{path}"
@@ -43,7 +43,7 @@ modules_enabled = {{ "dialback", "ping", "admin_shell", "disco" }}
 modules_disabled = {{ "tls", "c2s", "http", "offline", "posix", "s2s_auth_certs" }}
 s2s_require_encryption = false; s2s_secure_auth = false; authentication = "internal_plain"
 s2s_interfaces = {{ "{address}" }}; s2s_ports = {{ 5269 }}; use_ipv6 = false; dialback_secret = "lab"
-VirtualHost "{domain}"
+VirtualHost "{bracket(reached_at)}"
 """)
     process = host.start("prosody", "prosody", "-F", "--config", config)
     services.wait_listening(host, process, "tcp", address, 5269)
@@ -104,7 +104,8 @@ def curl(host, url, *options, source=CLIENT):
 
 def xmpp_ping(host, config, local, remote):
     """A stanza to the other server and the answer to it: connections and dialback in both directions."""
-    result = host.run("timeout", "8", "prosodyctl", "--config", config, "shell", "xmpp", "ping", local, remote, check=False)
+    result = host.run("timeout", "8", "prosodyctl", "--config", config, "shell", "xmpp", "ping", bracket(local),
+                      bracket(remote), check=False)
     said = result.stdout + result.stderr
     return "pong" in said.lower(), said[-400:]
 

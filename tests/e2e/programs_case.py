@@ -1,4 +1,5 @@
 """What the tests with the programs that people use share: their servers, and how the services are abused."""
+import json
 import threading
 import time
 
@@ -57,6 +58,24 @@ class ProgramsCase(ConformanceCase):
     def works(self, service, act, sessions=ANY):
         worked, said = self.watching(service, act, matched=sessions)
         self.assertTrue(worked, said)
+
+    @classmethod
+    def start_xmpp(cls):
+        """A partner's server, and the one on the Edge Server."""
+        edge, node = cls.site.edges[0], cls.at(ACCESS_NODE)
+        cls.partner = cls.at(INTERNET["xmpp"][0])
+        cls.xmpp = programs.prosody(cls.site.internet, cls.partner, cls.partner)
+        programs.prosody(edge, node, cls.at(ACCESS_VIP))
+        # Of several IPv6 addresses the kernel would take another to call back from.
+        way = json.loads(edge.run("ip", "-json", "route", "get", cls.partner).stdout)[0]
+        edge.run("ip", "route", "replace", cls.partner, "via", way["gateway"], "dev", way["dev"], "src", node)
+
+    def xmpp_in_both_directions(self):
+        out = self.judged("xmpp-out")
+        self.works("access-5269", lambda: programs.xmpp_ping(self.internet, self.xmpp, self.partner, self.at(ACCESS_VIP)))
+        now = self.judged("xmpp-out")
+        self.assertGreater(now["matched"], out["matched"], "the other server called back, and answered")
+        self.assertEqual(now["refused"], out["refused"])
 
     def start_dns(self):
         """At the address of this family."""
