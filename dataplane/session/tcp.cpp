@@ -151,6 +151,12 @@ void settle(Session& session) {
                                 : SessionState::established;
 }
 
+// The other end has sent a RST, and what this side sends may have been under way: it gets another RST
+// for an answer. Not while the session is undecided: the RST may have been for us alone.
+bool may_cross_reset(const Session& session, const TcpSide& sender) {
+    return (sender.flags & kTcpSideReset) == 0 && !session.undecided();
+}
+
 bool near(std::uint32_t known, std::uint32_t x) {
     return tcp_between(known - kUnknownWindow, x, known + kUnknownWindow);
 }
@@ -270,8 +276,9 @@ TcpVerdict tcp_track(Session& session, Direction direction, const TcpSegment& se
     if (segment.has(kTcpRst))
         return is_exact_reset(sender, segment) ? reset(session, sender) : TcpVerdict::pass_unproven;
     if (((sender.flags | receiver.flags) & kTcpSideReset) != 0)
-        return tcp_before(sender.end, segment.end()) ? TcpVerdict::closed
-                                                     : TcpVerdict::pass_unproven;
+        return tcp_before(sender.end, segment.end()) && !may_cross_reset(session, sender)
+                   ? TcpVerdict::closed
+                   : TcpVerdict::pass_unproven;
 
     if (session.state == SessionState::syn_received && direction == Direction::initiator) {
         if (tcp_before(segment.ack, receiver.acked)) return TcpVerdict::out_of_window;

@@ -17,7 +17,8 @@
 // RST changes the state only where its sequence is exactly what the receiver expects, as far as can
 // be told here: all that has been sent, or all that has been acknowledged. Another one inside the
 // window passes: an end of today answers with a challenge ACK (RFC 5961 3.2), and an old one that
-// believes it goes away, which the next SYN repairs.
+// believes it goes away, which the next SYN repairs. What the other side has under way when a RST
+// changes the state passes, as far as its window goes, and is answered by a RST.
 //
 // SYN on a synchronised session: a receiver answers one outside of its window with an ACK, in RFC
 // 793 as in RFC 5961 section 4; an old one resets its connection for one inside. So a SYN outside
@@ -102,7 +103,7 @@ enum class TcpVerdict : std::uint8_t {
     pass,
     pass_unproven,  // let the receiver judge it; must not keep the session alive
     out_of_window,
-    closed,     // new data after a reset
+    closed,     // new data of the side that has sent a reset, or of a session that is undecided
     start_new,  // a SYN that starts the next connection
 };
 // Judges a segment with valid flags and moves session.state.

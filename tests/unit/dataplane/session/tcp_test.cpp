@@ -176,7 +176,7 @@ TEST(Tcp, ResetsEndTheSessionOnlyWhenExact) {
                        {'c', "R", -9000, 0, 0, out_of_window, established},
                        {'s', "R", 9000, 0, 0, out_of_window, established},
                        {'c', "R", 101, 0, 0, pass, closing},
-                       {'s', "PA", 1, 101, 5, closed, closing},
+                       {'c', "PA", 101, 1, 5, closed, closing},
                        {'s', "A", 1, 101, 0, pass_unproven, closing}}));
     run(handshake_and({{'c', "PA", 1, 1, 100, pass, established},
                        {'c', "PA", 101, 1, 100, pass, established},
@@ -185,6 +185,37 @@ TEST(Tcp, ResetsEndTheSessionOnlyWhenExact) {
     run({{'c', "S", 0, 0, 0, pass, syn_sent},
          {'s', "SA", 0, 1, 0, pass, syn_received},
          {'c', "R", 1, 0, 0, pass, closing}});  // a port scanner, or a client that gave up
+}
+
+// What was under way when the other end gave up: that end says so once more.
+TEST(Tcp, WhatCrossesAResetPasses) {
+    run(handshake_and({{'c', "PA", 1, 1, 100, pass, established},
+                       {'c', "RA", 101, 1, 0, pass, closing},
+                       {'s', "PA", 1, 101, 50, pass_unproven, closing},
+                       {'s', "FA", 51, 101, 0, pass_unproven, closing},
+                       {'c', "R", 101, 0, 0, pass, closing},
+                       {'s', "PA", 8193, 101, 50, out_of_window, closing},
+                       {'c', "PA", 101, 1, 1, closed, closing},
+                       {'c', "FA", 101, 1, 0, closed, closing}}));
+    run(handshake_and({{'c', "PA", 1, 1, 100, pass, established},
+                       {'s', "R", 1, 0, 0, pass, closing},
+                       {'c', "PA", 101, 1, 100, pass_unproven, closing},
+                       {'s', "PA", 1, 101, 1, closed, closing}}));
+}
+
+// Nothing new of a session whose first bytes are still being looked at.
+TEST(Tcp, NothingCrossesTheResetOfAnUndecidedSession) {
+    Session session;
+    tcp_open(session, segment_of({'c', "S", 0, 0, 0, pass, syn_sent}));
+    session.aside = kAsideUndecided;
+    const auto track = [&](const Step& step) {
+        return tcp_track(session, step.from == 'c' ? Direction::initiator : Direction::responder,
+                         segment_of(step));
+    };
+    EXPECT_EQ(track({'s', "SA", 0, 1, 0, pass, syn_received}), pass);
+    EXPECT_EQ(track({'c', "A", 1, 1, 0, pass, established}), pass);
+    EXPECT_EQ(track({'c', "R", 1, 0, 0, pass, closing}), pass);
+    EXPECT_EQ(track({'s', "PA", 1, 1, 50, pass, closing}), closed);
 }
 
 TEST(Tcp, FinOutsideOfTheWindowIsDropped) {
