@@ -118,15 +118,47 @@ TcpVerdict track_syn_sent_responder(Session& session, const TcpSegment& segment)
     return TcpVerdict::pass_unproven;
 }
 
-TcpVerdict track_syn(const Session& session, Direction direction, const TcpSegment& segment) {
+// Another answer to the SYN whose first one is not acknowledged yet. How it scales its windows must
+// not differ: that of the first has been reckoned with.
+TcpVerdict track_other_answer(Session& session, const TcpSegment& segment) {
+    TcpSide& initiator = session.protocol.tcp[0];
+    TcpSide& responder = session.protocol.tcp[1];
+    const bool twice = (responder.flags & kTcpSideTwice) != 0;
+    const bool scales = (initiator.flags & responder.flags & kTcpSideScale) != 0;
+    if (segment.ack != initiator.acked || segment.length != 1 ||
+        segment.has_scale != ((responder.flags & kTcpSideScale) != 0) ||
+        (scales && segment.scale != responder.window_scale) ||
+        (!twice && responder.acked != responder.end))
+        return TcpVerdict::out_of_window;
+    remember_window(responder, segment);
+    tcp_raise(initiator.max_end, segment.ack + segment.window);
+    responder.acked = segment.end();
+    responder.flags |= kTcpSideTwice;
+    return TcpVerdict::pass_unproven;
+}
+
+// The initiator's first segment behind the handshake. False where it is of neither answer.
+bool choose_answer(const TcpSide& initiator, TcpSide& responder, const TcpSegment& segment) {
+    if (segment.ack != responder.end && segment.ack != responder.acked) return false;
+    TcpSide chosen = responder;
+    chosen.end = chosen.acked = segment.ack;
+    chosen.max_end = segment.ack + tcp_window(initiator);
+    chosen.flags = static_cast<std::uint8_t>(chosen.flags & ~kTcpSideTwice);
+    if (!in_window(initiator, chosen, segment)) return false;
+    responder = chosen;
+    return true;
+}
+
+TcpVerdict track_syn(Session& session, Direction direction, const TcpSegment& segment) {
     const TcpSide& sender = session.protocol.tcp[index_of(direction)];
     if (segment.is_syn_ack()) {
-        // Sent again because the ACK was lost behind us: the one that has passed, for whoever waits
-        // for the ACK has sent nothing since. Any other would open another connection within this
-        // session, whose first bytes nobody would look at.
-        if (direction == Direction::responder && segment.end() == sender.end &&
-            in_window(sender, session.protocol.tcp[0], segment))
+        if (direction == Direction::initiator) return TcpVerdict::out_of_window;
+        // Sent again because it was lost behind us, or the ACK was.
+        if (segment.end() == sender.end && in_window(sender, session.protocol.tcp[0], segment))
             return TcpVerdict::pass_unproven;
+        if (session.state == SessionState::syn_received)
+            return track_other_answer(session, segment);
+        // It would open another connection within this session, whose first bytes nobody would look at.
         return TcpVerdict::out_of_window;
     }
     if (session.state == SessionState::closing) return TcpVerdict::start_new;
@@ -272,6 +304,12 @@ TcpVerdict tcp_track(Session& session, Direction direction, const TcpSegment& se
     if (segment.has(kTcpSyn)) return track_syn(session, direction, segment);
     if (session.state == SessionState::picked_up)
         return track_picked_up(session, direction, segment);
+    // Between two answers nothing follows either, and the initiator's ACK chooses.
+    if ((sender.flags & kTcpSideTwice) != 0 && segment.length != 0)
+        return TcpVerdict::out_of_window;
+    if ((receiver.flags & kTcpSideTwice) != 0 && segment.has(kTcpAck) &&
+        !choose_answer(sender, receiver, segment))
+        return TcpVerdict::out_of_window;
     if (!in_window(sender, receiver, segment)) return TcpVerdict::out_of_window;
     if (segment.has(kTcpRst))
         return is_exact_reset(sender, segment) ? reset(session, sender) : TcpVerdict::pass_unproven;

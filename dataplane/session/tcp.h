@@ -24,6 +24,10 @@
 // 793 as in RFC 5961 section 4; an old one resets its connection for one inside. So a SYN outside
 // passes and changes nothing: a client that has lost its connection gets the challenge ACK, answers
 // with an exact RST, and its next SYN starts a new session. A SYN inside the window is dropped.
+//
+// A SYN that is sent again may get another answer, with a sequence number of its own: from behind SYN
+// cookies, or from a server that has forgotten the first. Either may be lost behind us, so both pass,
+// and the initiator's ACK says which connection this is.
 #pragma once
 
 #include <cstdint>
@@ -48,6 +52,9 @@ inline constexpr std::uint8_t kTcpSideReset = 0x08;  // its RST has passed and e
 // The other end has answered this side's SYN with an ACK of an older connection; `acked` is what
 // that ACK acknowledged, and a RST with this sequence will be the answer (RFC 793 3.4, half-open).
 inline constexpr std::uint8_t kTcpSideChallenged = 0x10;
+// Until the initiator has said which it has taken: its SYN has had two answers, with different sequence
+// numbers. The first stands in `end`, the latest other one in `acked`; no byte has followed either.
+inline constexpr std::uint8_t kTcpSideTwice = 0x20;
 
 // What tracking needs of a segment, in host order.
 struct TcpSegment {

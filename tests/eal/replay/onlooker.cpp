@@ -38,6 +38,7 @@ Excuse Onlooker::look(const RecordedPacket& packet) {
     const TcpSegment segment = read(packet);
     End& sender = ends_[packet.from_initiator ? 0 : 1];
     End& receiver = ends_[packet.from_initiator ? 1 : 0];
+    if (packet.from_initiator && segment.has(kTcpAck) && !chosen_) choose_answer(segment);
     const Excuse found = excuse(segment, sender, receiver, packet.from_initiator);
     if (found == Excuse::none || found == Excuse::old || found == Excuse::ahead ||
         found == Excuse::urgent)
@@ -45,13 +46,22 @@ Excuse Onlooker::look(const RecordedPacket& packet) {
     return found;
 }
 
+void Onlooker::choose_answer(const TcpSegment& segment) {
+    for (const End& answer : answers_) {
+        if (answer.first + 1 != segment.ack) continue;
+        ends_[1] = answer;
+        chosen_ = true;
+    }
+}
+
 Excuse Onlooker::excuse(const TcpSegment& segment, const End& sender, const End& receiver,
                         bool from_initiator) const {
     if (!valid_tcp_flags(segment.flags)) return Excuse::bad_flags;
     if (ended_) return Excuse::after_the_end;
     const bool opens = from_initiator ? segment.is_syn() : segment.is_syn_ack();
-    if (segment.has(kTcpSyn) && (!opens || (sender.seen && sender.first != segment.sequence)))
-        return Excuse::stray_handshake;
+    const bool other = sender.seen && sender.first != segment.sequence;
+    const bool may_answer = !from_initiator && !chosen_;
+    if (segment.has(kTcpSyn) && (!opens || (other && !may_answer))) return Excuse::stray_handshake;
     if (segment.has(kTcpAck) && receiver.seen &&
         !tcp_between(receiver.first + 1, segment.ack, receiver.end))
         return segment.has(kTcpSyn) ? Excuse::stray_handshake : Excuse::not_captured;
@@ -68,13 +78,15 @@ Excuse Onlooker::excuse(const TcpSegment& segment, const End& sender, const End&
 }
 
 void Onlooker::learn(const TcpSegment& segment, End& sender, End& receiver) {
-    if (!sender.seen) {
+    const bool answers = segment.is_syn_ack() && !chosen_;
+    if (!sender.seen || answers) {
         sender.first = segment.sequence;
         sender.next = sender.end = segment.end();
         sender.granted = segment.end();
         sender.scales = segment.has_scale;
         sender.scale = segment.scale;
         sender.seen = true;
+        if (answers) answers_.push_back(sender);
     }
     tcp_raise(sender.end, segment.end());
     if (!tcp_before(sender.next, segment.sequence)) tcp_raise(sender.next, segment.end());

@@ -50,8 +50,12 @@ class Onlooker {
     Excuse excuse(const TcpSegment& segment, const End& sender, const End& receiver,
                   bool from_initiator) const;
     void learn(const TcpSegment& segment, End& sender, End& receiver);
+    void choose_answer(const TcpSegment& segment);
 
     End ends_[2];  // initiator, responder
+    // What the SYN was answered, each with a sequence number of its own, until one is acknowledged.
+    std::vector<End> answers_;
+    bool chosen_ = false;
     bool ended_ = false;
 };
 

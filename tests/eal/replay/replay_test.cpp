@@ -233,6 +233,29 @@ TEST_F(ReplayTest, WhatCapturesHaveOfOrdinaryTcp) {
     agree(captured, true);
 }
 
+// As from behind SYN cookies. The client takes the first answer, or has lost it and takes the other.
+TEST_F(ReplayTest, TwoAnswersToOneSyn) {
+    const Bytes hello = client_hello();
+    const auto size = size_of(hello);
+    constexpr std::uint32_t kOther = 500'000;
+    Captured captured;
+    for (const std::uint32_t taken : {0U, kOther}) {
+        captured.begin(Family::ipv4);
+        captured.tcp(true, kSyn, Captured::kBeforeFirst, 0);
+        captured.tcp(false, kSyn | kAck, Captured::kBeforeFirst, 0);
+        captured.tcp(true, kSyn, Captured::kBeforeFirst, 0);
+        captured.tcp(false, kSyn | kAck, kOther - 1, 0);
+        captured.tcp(true, kAck, 0, taken);
+        captured.client(0, hello, taken);
+        captured.server(taken, {}, size);
+        captured.server(taken, kAnswer, size);
+        captured.close(size, taken + size_of(kAnswer));
+    }
+    agree(captured, true);
+    EXPECT_EQ(replay_.tally().excused[static_cast<unsigned>(Excuse::stray_handshake)], 0U);
+    EXPECT_EQ(replay_.tally().excused[static_cast<unsigned>(Excuse::not_captured)], 0U);
+}
+
 // Its receiver does not take the decoy, so the data plane must not either.
 TEST_F(ReplayTest, DecoysWithAWrongChecksum) {
     const Bytes hello = client_hello();

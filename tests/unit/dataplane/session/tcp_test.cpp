@@ -132,7 +132,61 @@ TEST(Tcp, OnlyTheResponderSendsSynAck) {
          {'s', "SA", 0, 0, 0, out_of_window, syn_sent},
          {'c', "A", 1, 1, 0, out_of_window, syn_sent},
          {'s', "SA", 0, 1, 0, pass, syn_received},
-         {'s', "SA", 77, 1, 0, out_of_window, syn_received}});
+         {'s', "SA", 77, 2, 0, out_of_window, syn_received}});
+}
+
+// As from behind SYN cookies: each SYN gets an answer with a sequence number of its own.
+TEST(Tcp, TheInitiatorSaysWhichAnswerItHasTaken) {
+    for (const std::int64_t other : {-3'000'000, -1, 9, 3'000'000}) {
+        const std::vector<Step> answers = {
+            {'c', "S", 0, 0, 0, pass, syn_sent},
+            {'s', "SA", 0, 1, 0, pass, syn_received},
+            {'c', "S", 0, 0, 0, pass_unproven, syn_received},
+            {'s', "SA", 123'456, 1, 0, pass_unproven, syn_received},  // one more, that is lost
+            {'s', "SA", other, 1, 0, pass_unproven, syn_received},
+            {'s', "SA", 0, 1, 0, pass_unproven, syn_received},
+            {'s', "SA", other, 1, 0, pass_unproven, syn_received},
+            {'s', "SA", other, 2, 0, out_of_window, syn_received},
+            {'s', "SA", other, 1, 7, out_of_window, syn_received},
+            {'s', "PA", 1, 1, 5, out_of_window, syn_received},
+            {'c', "A", 1, other + 50, 0, out_of_window, syn_received},
+            {'c', "A", 9000, other + 1, 0, out_of_window, syn_received},
+        };
+        for (const std::int64_t taken : {std::int64_t{0}, other}) {
+            const std::int64_t left = taken == 0 ? other : 0;
+            std::vector<Step> steps = answers;
+            steps.insert(steps.end(), {{'c', "A", 1, taken + 1, 0, pass, established},
+                                       {'s', "SA", left, 1, 0, out_of_window, established},
+                                       {'s', "SA", taken, 1, 0, pass_unproven, established},
+                                       {'s', "PA", taken + 1, 1, 8000, pass, established},
+                                       {'c', "PA", 1, taken + 8001, 100, pass, established},
+                                       {'s', "FA", taken + 8001, 101, 0, pass, fin_wait}});
+            run(steps);
+        }
+        auto given_up = answers;
+        given_up.push_back({'c', "R", 1, 0, 0, pass, closing});
+        run(given_up);
+    }
+}
+
+// What has been made of the first answer's scale would not fit the other.
+TEST(Tcp, AnAnswerThatScalesOtherwiseDoesNotPass) {
+    Session session;
+    TcpSegment syn = segment_of({'c', "S", 0, 0, 0, pass, syn_sent});
+    syn.has_scale = true;
+    syn.scale = 7;
+    tcp_open(session, syn);
+    TcpSegment answer = segment_of({'s', "SA", 0, 1, 0, pass, syn_sent});
+    answer.has_scale = true;
+    answer.scale = 9;
+    ASSERT_EQ(tcp_track(session, Direction::responder, answer), pass);
+    TcpSegment other = segment_of({'s', "SA", 5000, 1, 0, pass, syn_sent});
+    EXPECT_EQ(tcp_track(session, Direction::responder, other), out_of_window);
+    other.has_scale = true;
+    other.scale = 8;
+    EXPECT_EQ(tcp_track(session, Direction::responder, other), out_of_window);
+    other.scale = 9;
+    EXPECT_EQ(tcp_track(session, Direction::responder, other), pass_unproven);
 }
 
 TEST(Tcp, TheHandshakeEndsOnlyWithTheRightAck) {
