@@ -4,8 +4,8 @@
 // moves only its own sources, a node that returns takes exactly them back, and the answer is the
 // same on every worker and, the key being stored, after a restart. With weights the score is w /
 // -ln(u), u uniform in (0, 1): then a node wins with probability w / (sum of w) (Schindelhauer and
-// Schomaker, "Weighted Distributed Hash Tables", 2005). The key keeps strangers from choosing their
-// node.
+// Schomaker, "Weighted Distributed Hash Tables", 2005). That grows with u, so where all weights are
+// equal u itself will do. The key keeps strangers from choosing their node.
 #pragma once
 
 #include <cmath>
@@ -29,12 +29,13 @@ inline std::uint64_t hash_address(std::uint64_t seed, const policy::IpAddress& a
     return mix64(mix64(seed ^ half[0]) + half[1]);
 }
 
-// `node_seed` is hash_address(key, node address), computed once a node.
-inline double rendezvous_score(std::uint64_t node_seed, std::uint32_t weight,
-                               const policy::IpAddress& source) {
-    const std::uint64_t hash = hash_address(node_seed, source);
-    const double u = (static_cast<double>(hash >> 11) + 0.5) * 0x1p-53;
-    return static_cast<double>(weight) / -std::log(u);
+// u. `node_seed` is hash_address(key, node address), computed once a node.
+inline double rendezvous_draw(std::uint64_t node_seed, const policy::IpAddress& source) {
+    return (static_cast<double>(hash_address(node_seed, source) >> 11) + 0.5) * 0x1p-53;
+}
+
+inline double rendezvous_score(double draw, std::uint32_t weight) {
+    return static_cast<double>(weight) / -std::log(draw);
 }
 
 }  // namespace portcullis::dataplane

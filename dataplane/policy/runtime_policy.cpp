@@ -105,12 +105,14 @@ void RuntimePolicy::judge(const FlowKey* keys, unsigned count, std::uint64_t wan
 std::optional<std::uint32_t> RuntimePolicy::choose_node(std::uint32_t service,
                                                         const IpAddress& source) const {
     const auto& nodes = policy_.services[service].nodes;
-    const auto& seeds = liveness_[service].seeds;
+    const Liveness& live = liveness_[service];
     std::optional<std::uint32_t> best;
     double best_score = 0;
     for (std::uint32_t node = 0; node < nodes.size(); ++node) {
         if (!node_up(service, node)) continue;
-        const double score = rendezvous_score(seeds[node], nodes[node].weight, source);
+        const double draw = rendezvous_draw(live.seeds[node], source);
+        const double score =
+            live.even_weights ? draw : rendezvous_score(draw, nodes[node].weight);
         if (best && score <= best_score) continue;
         best = node;
         best_score = score;

@@ -140,6 +140,7 @@ class RuntimePolicy {
     struct Liveness {
         std::unique_ptr<std::atomic<std::uint64_t>[]> up;
         std::vector<std::uint64_t> seeds;  // rendezvous seed of each node
+        bool even_weights = true;          // all nodes have the same
     };
 
     RuntimePolicy() = default;

@@ -142,6 +142,7 @@ void RuntimePolicy::index_services(const RuntimePolicy* previous, std::uint64_t 
         nodes.up = std::make_unique<std::atomic<std::uint64_t>[]>(service.nodes.size() / 64 + 1);
         for (std::uint32_t n = 0; n < service.nodes.size(); ++n) {
             nodes.seeds.push_back(hash_address(rendezvous_key, service.nodes[n].address));
+            nodes.even_weights &= service.nodes[n].weight == service.nodes[0].weight;
             set_node_up(s, n, true);
         }
         if (previous == nullptr) continue;
