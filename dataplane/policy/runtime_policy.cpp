@@ -111,8 +111,7 @@ std::optional<std::uint32_t> RuntimePolicy::choose_node(std::uint32_t service,
     for (std::uint32_t node = 0; node < nodes.size(); ++node) {
         if (!node_up(service, node)) continue;
         const double draw = rendezvous_draw(live.seeds[node], source);
-        const double score =
-            live.even_weights ? draw : rendezvous_score(draw, nodes[node].weight);
+        const double score = live.even_weights ? draw : rendezvous_score(draw, nodes[node].weight);
         if (best && score <= best_score) continue;
         best = node;
         best_score = score;
