@@ -27,14 +27,20 @@ std::uint32_t seconds(Millis later, Millis earlier) {
     return later <= earlier ? 0 : static_cast<std::uint32_t>((later - earlier) / 1000);
 }
 
-// What inspect would make of the next packet, by the rule that the session goes on under. Where that is
-// to be judged anew nobody knows before the packet comes: then as the session remembers.
-peer::SessionConformance conformance_of(const Session& session, const ActivePolicy* active) {
+// The rule of the running policy that the session goes on under. kNoRule where it is to be judged anew:
+// nobody knows before its next packet comes.
+std::uint32_t rule_of(const Session& session, const ActivePolicy* active) {
+    if (active == nullptr) return policy::kNoRule;
+    const std::uint32_t rule = active->policy->carry(session.rule, session.generation);
+    return rule == kJudgeAgain ? policy::kNoRule : rule;
+}
+
+// What inspect would make of the next packet. Without a rule: as the session remembers.
+peer::SessionConformance conformance_of(const Session& session, std::uint32_t rule,
+                                        const ActivePolicy* active) {
     using enum peer::SessionConformance;
     if (!session.concerns_inspect()) return none;
-    const std::uint32_t rule =
-        active == nullptr ? kJudgeAgain : active->policy->carry(session.rule, session.generation);
-    if (rule != kJudgeAgain) {
+    if (rule != policy::kNoRule) {
         const inspect::Protocol* protocol =
             active->protocols.find(active->policy->rule(rule).conformance);
         if (protocol == nullptr || (session.refused() && !protocol->enforces())) return none;
@@ -58,10 +64,10 @@ peer::SessionRecord record_of(const Session& session, Millis expires, const Work
     record.protocol = outer.protocol;
     record.nat = static_cast<std::uint8_t>(session.nat);
     record.state = static_cast<std::uint8_t>(session.state);
-    record.conformance = conformance_of(session, worker.active());
+    record.rule = rule_of(session, worker.active());
+    record.conformance = conformance_of(session, record.rule, worker.active());
     record.worker = static_cast<std::uint16_t>(worker.index());
     record.interface = outer.interface;
-    record.rule = session.rule;
     record.idle_seconds = session.idle_seconds;
     record.expires_seconds = seconds(expires, now);
     record.age_seconds = seconds(now, session.started);

@@ -178,6 +178,39 @@ TEST(Worker, TheIdentityHoldsForGarbage) {
     }
 }
 
+// The rule by whose index the one session of worker 0 is listed.
+std::uint32_t listed_rule(Rig& rig) {
+    SessionListing listing({});
+    EXPECT_TRUE(rig.worker(0).submit(&listing));
+    while (!listing.done()) rig.worker(0).poll();
+    EXPECT_EQ(listing.records().size(), 1U);
+    return listing.records().at(0).rule;
+}
+
+// Before its next packet comes, a session still has the index that its rule had when it came last.
+TEST(Worker, AListedRuleIsOneOfTheRunningPolicy) {
+    Rig rig(settled());
+    policy::Policy policy = ::portcullis::test::small_policy();
+    rig.publish(policy);
+    rig.from_wan(stun(0));
+    rig.pump();
+    const std::uint32_t before = listed_rule(rig);
+    const std::string id = policy.rules.at(before).id;
+
+    policy.rules.insert(policy.rules.begin(), policy.rules.at(before));
+    policy.rules[0].id = "another";
+    policy.rules[0].action = policy::Action::deny;
+    policy.rules[0].from = policy::Zone::corporate;
+    rig.publish(policy);
+    const std::uint32_t moved = listed_rule(rig);
+    EXPECT_EQ(moved, before + 1);
+    EXPECT_EQ(policy.rules.at(moved).id, id);
+
+    policy.rules.erase(policy.rules.begin() + moved);
+    rig.publish(policy);
+    EXPECT_EQ(listed_rule(rig), policy::kNoRule);
+}
+
 TEST(Worker, ListsItsSessions) {
     Rig rig(settled());
     rig.publish(::portcullis::test::small_policy());
