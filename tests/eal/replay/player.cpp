@@ -10,7 +10,6 @@ namespace {
 constexpr std::uint8_t kFin = 0x01, kSyn = 0x02, kRst = 0x04, kAck = 0x10;
 constexpr std::size_t kMostOfASegment = 1400;  // of payload: what a NIC was to cut, is cut
 constexpr std::size_t kMtu = 1500;
-constexpr std::size_t kUdpHeader = 8;
 
 // One segment or datagram to be sent, all of a recorded packet or a part of one.
 struct Piece {
