@@ -64,8 +64,7 @@ tl::expected<Judge, std::string> Judge::create(const policy::Policy& policy) {
     return Judge(std::move(*protocols), std::move(*scratch), std::move(*inspector));
 }
 
-tl::expected<Judge, std::string> Judge::create() {
-    policy::Policy policy;
+tl::expected<void, std::string> add_every_class(policy::Policy& policy) {
     for (const auto protocol : classes()) {
         auto database = signatures::compile(protocol);
         if (!database) return tl::make_unexpected(database.error());
@@ -78,6 +77,12 @@ tl::expected<Judge, std::string> Judge::create() {
         policy.databases.push_back(std::move(*database));
         policy.conformance.push_back(std::move(conformance));
     }
+    return {};
+}
+
+tl::expected<Judge, std::string> Judge::create() {
+    policy::Policy policy;
+    if (auto added = add_every_class(policy); !added) return tl::make_unexpected(added.error());
     return create(policy);
 }
 

@@ -57,5 +57,7 @@ std::string explain(inspect::Violation why);
 // The classes that a flow is recognised as: the first of those that it passes. TURN's pseudo-TLS hello
 // is a TLS hello too, and TLS alone does not tell who is inside, hence the order.
 const std::vector<policy::ProtocolClass>& classes();
+// Puts each of them into a policy without any, in mode enforce, in the order of classes().
+tl::expected<void, std::string> add_every_class(policy::Policy& policy);
 
 }  // namespace portcullis::control::identify

@@ -4,7 +4,6 @@
 #include <stdexcept>
 
 #include "control/identify/judge.h"
-#include "rules/signatures/compile.h"
 
 namespace portcullis::dataplane::test {
 
@@ -83,22 +82,12 @@ policy::Policy policy_of_all_classes() {
     policy.addresses.insert(
         policy.addresses.begin(),
         {Prefix::host(ip("2001:db8:113::30")), policy::AddressKind::own, Zone::edge_external});
-    for (const auto protocol : classes()) {
-        auto database = signatures::compile(protocol);
-        if (!database) throw std::runtime_error(database.error());
-        policy::Conformance held;
-        held.name = to_string(protocol);
-        held.protocol = protocol;
-        held.mode = policy::ConformanceMode::enforce;
-        held.stream = policy::is_stream(protocol);
-        held.database = static_cast<std::uint32_t>(policy.databases.size());
-        policy.databases.push_back(std::move(*database));
-        policy.conformance.push_back(std::move(held));
-        const auto index = static_cast<std::uint32_t>(policy.conformance.size() - 1);
+    if (const auto added = control::identify::add_every_class(policy); !added)
+        throw std::runtime_error(added.error());
+    for (std::uint32_t index = 0; index < policy.conformance.size(); ++index)
         for (const NatKind nat : kNatKinds)
             for (const Family family : {Family::ipv4, Family::ipv6})
                 add_rule(policy, nat, index, family);
-    }
     return policy;
 }
 
