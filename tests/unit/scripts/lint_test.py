@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """scripts/lint finds what it says it finds, and fails then: in a repository of a few files, one of them bad."""
 import os
-import shutil
 import subprocess
 import tempfile
 import unittest
@@ -18,18 +17,17 @@ class Lint(unittest.TestCase):
         self.addCleanup(directory.cleanup)
         self.tree = directory.name
         for name in NEEDS:
-            self.write(name, None)
-            shutil.copy(os.path.join(ROOT, name), os.path.join(self.tree, name))
+            with open(os.path.join(ROOT, name), encoding="utf-8") as file:
+                self.write(name, file.read())
         self.write("rules/one.h", GOOD_HEADER)
         self.write("rules/two.cpp", GOOD_SOURCE)
         subprocess.run(["git", "init", "-q", self.tree], check=True)
 
     def write(self, name, text):
         path = os.path.join(self.tree, name)
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        if text is not None:
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(text)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
 
     def lint(self):
         subprocess.run(["git", "-C", self.tree, "add", "-A"], check=True)
