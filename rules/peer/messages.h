@@ -10,8 +10,9 @@
 //
 // Control may have several requests under way; they may be answered in any order (a status while an
 // image is being loaded, say). In every record `interface` and `rule` are indices in the policy
-// that runs when the reply is made (Policy::interfaces, Policy::rules); what no longer exists there
-// is kNoInterface or policy::kNoRule. `protocol` is as on the wire: 6, 17, 1, 58.
+// that runs when the reply is made (Policy::interfaces, Policy::rules); what no longer exists there,
+// and the rule of a session whose next packet is judged anew, is kNoInterface or policy::kNoRule. `protocol` is as on the wire:
+// 6, 17, 1, 58.
 #pragma once
 
 #include <array>
@@ -178,8 +179,8 @@ struct InterfaceRecord {
     // How its packets find their worker, and how many are expected to be handed over; for people.
     Text<192> steering{};
     std::uint32_t rx_queues = 0;  // queue i is read by worker i
-    std::uint8_t promiscuous =
-        0;  // frames for others come in too: it takes no list of what is ours
+    // 1: frames for others come in too, for it takes no list of what is ours.
+    std::uint8_t promiscuous = 0;
     std::uint8_t reserved[3]{};
     std::uint64_t queue_rx[kMaxWorkers]{};  // packets read from each
 };
