@@ -4,6 +4,7 @@
 // either byte order (RFC 1071 2 B), so nothing is swapped. Offsets must be even.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -19,12 +20,12 @@ inline void store_word(std::uint8_t* at, std::uint16_t word) {
     std::memcpy(at, &word, sizeof(word));
 }
 
+// With its halves swapped and added, a number has their sum in its upper half, carry included.
 constexpr std::uint16_t fold_checksum(std::uint64_t sum) {
-    sum = (sum & 0xffffffff) + (sum >> 32);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return static_cast<std::uint16_t>(sum);
+    sum += std::rotl(sum, 32);
+    auto half = static_cast<std::uint32_t>(sum >> 32);
+    half += std::rotl(half, 16);
+    return static_cast<std::uint16_t>(half >> 16);
 }
 
 // What a checksum changes by when words under it change.

@@ -49,11 +49,10 @@ inline std::uint64_t changed(std::uint32_t from, std::uint32_t to) {
     return std::uint64_t{~from} + to;
 }
 
-inline void update_l4(const PacketView& packet, std::uint64_t change) {
+inline void update_l4(std::uint8_t* l4, std::uint8_t protocol, std::uint64_t change) {
     ChecksumDelta delta;
     delta.add_sum(change);
-    std::uint8_t* l4 = packet.l4();
-    if (packet.protocol == 6)
+    if (protocol == 6)
         store_word(l4 + 16, delta.apply(load_word(l4 + 16)));
     else
         store_word(l4 + 6, delta.apply_udp(load_word(l4 + 6)));
@@ -66,7 +65,7 @@ inline void update_l4(const PacketView& packet, std::uint64_t change) {
 inline void forward_ipv4(const PacketView& packet, const FlowKey& other) {
     using namespace rewrite_detail;
     std::uint8_t* ip = packet.l3;
-    std::uint8_t* l4 = packet.l4();
+    std::uint8_t* l4 = ip + 20;
     const std::uint32_t source = load32(other.destination.bytes().data() + 12);
     const std::uint32_t destination = load32(other.source.bytes().data() + 12);
     const std::uint32_t ports = ports_on_wire(other);
@@ -80,7 +79,7 @@ inline void forward_ipv4(const PacketView& packet, const FlowKey& other) {
     ChecksumDelta header;
     header.add_sum(addresses + 0xfffe);  // the word of TTL and protocol, less one in its first byte
     store_word(ip + 10, header.apply(load_word(ip + 10)));
-    update_l4(packet, all);
+    update_l4(l4, packet.protocol, all);
 }
 
 inline void forward_ipv6(const PacketView& packet, const FlowKey& other) {
@@ -104,7 +103,7 @@ inline void forward_ipv6(const PacketView& packet, const FlowKey& other) {
     change += changed(load32(l4), ports);
     std::memcpy(l4, &ports, 4);
     --ip[7];
-    update_l4(packet, change);
+    update_l4(l4, packet.protocol, change);
 }
 
 }  // namespace portcullis::dataplane
