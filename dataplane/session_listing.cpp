@@ -68,7 +68,7 @@ peer::SessionRecord record_of(const Session& session, Millis expires, const Work
     record.conformance = conformance_of(session, record.rule, worker.active());
     record.worker = static_cast<std::uint16_t>(worker.index());
     record.interface = outer.interface;
-    record.idle_seconds = session.idle_seconds;
+    record.idle_seconds = session.idle_ms / 1000;
     record.expires_seconds = seconds(expires, now);
     record.age_seconds = seconds(now, session.started);
     for (unsigned d = 0; d < 2; ++d) {

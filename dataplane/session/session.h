@@ -4,6 +4,7 @@
 // milliseconds of the worker's clock (Millis), which starts at 1 with the data plane.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -54,6 +55,13 @@ inline constexpr std::uint32_t kNoSession = 0xffffffff;
 inline constexpr std::uint32_t kNoNeighbour = 0xffffffff;
 inline constexpr std::uint16_t kNoInterface = 0xffff;
 
+// What a session may be idle, in the unit that is compared; at least a second, and less than what 32 bits
+// hold.
+constexpr std::uint32_t idle_milliseconds(std::uint32_t seconds) {
+    constexpr std::uint32_t kLongest = 4'000'000;  // seconds
+    return std::clamp(seconds, 1U, kLongest) * 1000;
+}
+
 // RFC 793 / RFC 7323 window tracking, one side. Sequence numbers in host order.
 struct TcpSide {
     std::uint32_t end = 0;         // highest sequence + length sent
@@ -96,7 +104,7 @@ struct alignas(64) Session {
     // kNoNeighbour: to be resolved by translate and forward.
     std::uint16_t egress[2] = {kNoInterface, kNoInterface};
     std::uint32_t neighbour[2] = {kNoNeighbour, kNoNeighbour};
-    std::uint32_t idle_seconds = 0;  // of the rule, once established
+    std::uint32_t idle_ms = 0;  // of the rule, once established: idle_milliseconds()
     policy::NatKind nat = policy::NatKind::none;
     bool holds_port = false;      // a source port of ours is taken (full, snat)
     std::uint8_t table_keys = 0;  // bit d: the table finds this session by key[d]

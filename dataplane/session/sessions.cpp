@@ -249,7 +249,7 @@ StartResult Sessions::start(const SessionPlan& plan, const PacketView& packet, M
     session.generation = plan.generation;
     session.rule = plan.rule;
     session.service = plan.service;
-    session.idle_seconds = plan.idle_seconds;
+    session.idle_ms = idle_milliseconds(plan.idle_seconds);
     session.started = now;
     session.seen(now);
     session.count(Direction::initiator, packet.l3_bytes);

@@ -300,12 +300,12 @@ void Sessions::lookup(const FlowKey* keys, const std::uint64_t* hashes, std::uin
 }
 
 inline std::uint32_t Sessions::idle_limit(const Session& session) const {
-    constexpr std::uint32_t kLongest = 4'000'000;  // seconds; in milliseconds they fit 32 bits
-    std::uint32_t seconds = session.idle_seconds;
-    if (is_embryonic(session.state)) seconds = limits_.tcp_embryonic_seconds;
-    if (session.state == SessionState::closing) seconds = limits_.tcp_closing_seconds;
-    if (session.state == SessionState::one_way) seconds = std::min(seconds, kOneWaySeconds);
-    return std::clamp(seconds, 1U, kLongest) * 1000;
+    if (is_embryonic(session.state)) return idle_milliseconds(limits_.tcp_embryonic_seconds);
+    if (session.state == SessionState::closing)
+        return idle_milliseconds(limits_.tcp_closing_seconds);
+    if (session.state == SessionState::one_way)
+        return std::min(session.idle_ms, idle_milliseconds(kOneWaySeconds));
+    return session.idle_ms;
 }
 
 inline bool Sessions::expired(const Session& session, Millis now) const {
@@ -317,7 +317,8 @@ inline bool Sessions::expired(const Session& session, Millis now) const {
 inline bool Sessions::track_established(const SessionHit& hit, const PacketView& packet,
                                         Millis now) {
     Session& session = *hit.session;
-    if (session.state != SessionState::established || session.aside != 0 || expired(session, now))
+    if (session.state != SessionState::established || session.aside != 0 ||
+        session.seen_ago(now) >= session.idle_ms)
         return false;
     if (packet.protocol == static_cast<std::uint8_t>(policy::Transport::tcp)) {
         if (!tcp_track_established(session, hit.direction, packet)) return false;

@@ -95,7 +95,7 @@ std::optional<DropReason> readmit(Session& session, Context& context) {
     session.service = now.service;
     session.av_path = now.av_path;
     if (session.undecided()) enter_inspection(session, context);
-    session.idle_seconds = now.idle_seconds;
+    session.idle_ms = idle_milliseconds(now.idle_seconds);
     session.egress[0] = session.egress[1] = kNoInterface;
     session.neighbour[0] = session.neighbour[1] = kNoNeighbour;
     context.counters->readmitted.add();
