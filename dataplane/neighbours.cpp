@@ -27,7 +27,8 @@ AddressWords words(const policy::IpAddress& address) {
 
 // The hash is four times as large as the table, so a window of 16 slots is practically never full.
 NeighbourTable::NeighbourTable(std::uint32_t capacity)
-    : entries_(std::clamp(capacity, 1U, kMaxEntries)),
+    : capacity_(std::clamp(capacity, 1U, kMaxEntries)),
+      entries_(capacity_),
       slots_(std::bit_ceil(entries_.size() * 4) + kWindow),
       slot_of_(entries_.size(), 0) {
     for (std::uint32_t entry = 0; entry < entries_.size(); ++entry) free_.push_back(entry);

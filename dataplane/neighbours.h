@@ -66,6 +66,8 @@ constexpr std::uint64_t make_word(std::uint64_t mac, NeighbourState state, std::
            static_cast<std::uint64_t>(version) << kVersionShift;
 }
 static_assert(std::endian::native == std::endian::little, "the MAC is copied by memcpy");
+static_assert(static_cast<unsigned>(NeighbourState::stale) ==
+              static_cast<unsigned>(NeighbourState::reachable) + 1);
 }  // namespace neighbour_word
 
 class NeighbourTable {
@@ -90,7 +92,7 @@ class NeighbourTable {
     void remove(NeighbourId id);
     bool take_used(NeighbourId id);  // a worker has sent to it since the last call
     std::uint32_t size() const { return size_; }
-    std::uint32_t capacity() const { return static_cast<std::uint32_t>(entries_.size()); }
+    std::uint32_t capacity() const { return capacity_; }
 
   private:
     struct alignas(16) Entry {
@@ -110,6 +112,7 @@ class NeighbourTable {
     std::size_t home(Attachment at, const policy::IpAddress& next_hop) const;
     static void write(Slot& slot, NeighbourId id, Attachment at, const policy::IpAddress& next_hop);
 
+    const std::uint32_t capacity_;
     std::vector<Entry> entries_;
     std::vector<Slot> slots_;
     std::vector<std::uint32_t> slot_of_;  // main: hash slot of each entry in use
@@ -120,12 +123,12 @@ class NeighbourTable {
 inline std::uint64_t NeighbourTable::resolve_word(NeighbourId id) {
     using namespace neighbour_word;
     const std::uint32_t index = entry_of(id);
-    if (index >= entries_.size()) return 0;
+    if (index >= capacity_) return 0;
     Entry& entry = entries_[index];
     const std::uint64_t word = entry.word.load(std::memory_order_relaxed);
-    if (version_in(word) != version_of(id)) return 0;
-    const NeighbourState state = state_in(word);
-    if (state != NeighbourState::reachable && state != NeighbourState::stale) return 0;
+    // Version and state in one comparison: the two states that are sent to follow each other.
+    const std::uint64_t reachable = make_word(0, NeighbourState::reachable, version_of(id));
+    if ((word >> kStateShift) - (reachable >> kStateShift) > 1) return 0;
     // Only the first sender after take_used() writes, so the line stays shared.
     if (entry.used.load(std::memory_order_relaxed) == 0)
         entry.used.store(1, std::memory_order_relaxed);

@@ -34,7 +34,7 @@ struct RouteResult {
 };
 
 // What a packet needs to know of the interface it leaves by.
-struct Egress {
+struct alignas(8) Egress {
     std::uint16_t device = 0;  // as device_of()
     std::uint16_t vlan = 0;    // 0 = untagged
     std::uint16_t mtu = 0;

@@ -25,7 +25,8 @@ constexpr std::uint32_t kNewHopsPerSecond = 5000, kWaitingPerSecond = 2000;
 // Ethernet padding off behind it. There is room: parse has seen to it. MAC addresses as mac_word().
 std::uint8_t* write_frame(rte_mbuf& mbuf, const PacketView& view, std::uint16_t vlan,
                           std::uint64_t source, std::uint64_t destination) {
-    std::uint8_t* at = view.l3 - kEthernetBytes - (vlan != 0 ? kTagBytes : 0);
+    const unsigned header_bytes = kEthernetBytes + (vlan != 0 ? kTagBytes : 0U);
+    std::uint8_t* at = view.l3 - header_bytes;
     const std::uint64_t first = destination | source << 48;
     const auto rest = static_cast<std::uint32_t>(source >> 16);
     std::memcpy(at, &first, sizeof first);
@@ -36,12 +37,12 @@ std::uint8_t* write_frame(rte_mbuf& mbuf, const PacketView& view, std::uint16_t 
         std::memcpy(type, tag, sizeof tag);
         type += kTagBytes;
     }
-    const std::uint16_t ethertype = rte_cpu_to_be_16(
-        view.family == Family::ipv4 ? std::uint16_t{0x0800} : std::uint16_t{0x86dd});
+    const std::uint16_t ethertype =
+        view.family == Family::ipv4 ? rte_cpu_to_be_16(0x0800) : rte_cpu_to_be_16(0x86dd);
     std::memcpy(type, &ethertype, sizeof ethertype);
 
     mbuf.data_off = static_cast<std::uint16_t>(at - static_cast<std::uint8_t*>(mbuf.buf_addr));
-    mbuf.data_len = static_cast<std::uint16_t>(view.l3 + view.l3_bytes - at);
+    mbuf.data_len = static_cast<std::uint16_t>(view.l3_bytes + header_bytes);
     mbuf.pkt_len = mbuf.data_len;
     // What reception noted (stripped VLAN, hashes) says nothing about the frame that leaves.
     mbuf.ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT;
@@ -75,18 +76,19 @@ std::uint64_t find_neighbour(Burst& burst, unsigned i, Attachment at, NeighbourI
 }
 
 void forward_one(Burst& burst, unsigned i, Context& context) {
-    Session* session = burst.hit[i].session;
-    NeighbourId none = kNoNeighbour;
-    NeighbourId& id =
-        session != nullptr ? session->neighbour[index_of(burst.hit[i].direction)] : none;
+    Session* session = burst.hit[i].session;  // nullptr: a packet of our own
+    const unsigned direction = index_of(burst.hit[i].direction);
     const std::uint16_t interface = burst.egress[i];
     const Egress& egress = context.policy->egress(interface);
     const Attachment at{egress.device, egress.vlan};
-    std::uint64_t mac = context.neighbours->resolve_word(id);
+    std::uint64_t mac =
+        session == nullptr ? 0 : context.neighbours->resolve_word(session->neighbour[direction]);
     std::uint8_t* frame =
         write_frame(*burst.mbuf[i], burst.view[i], at.vlan, mac_word(context.macs[at.device]), mac);
     if (mac == 0) [[unlikely]] {
+        NeighbourId id = kNoNeighbour;
         mac = find_neighbour(burst, i, at, id, context);
+        if (session != nullptr) session->neighbour[direction] = id;
         std::memcpy(frame, &mac, kMacBytes);
     }
     burst.device[i] = at.device;
