@@ -39,8 +39,9 @@ struct Burst {
     std::array<Attachment, kBurstSize> ingress;
     std::array<PacketView, kBurstSize> view;
     std::array<FlowKey, kBurstSize> key;
-    std::array<PacketKind, kBurstSize> kind;
-    std::array<std::uint64_t, kBurstSize> hash;  // Sessions::prefetch() of the key
+    std::uint64_t icmp_errors = 0;                              // bit i: PacketKind::icmp_error
+    std::array<std::uint64_t, kBurstSize> hash{};               // Sessions::prefetch() of the key
+    std::array<SessionTable::Reference, kBurstSize> candidate;  // Sessions::prefetch_session()
     // lookup, admit; meaningful where the packet is live afterwards
     std::array<SessionHit, kBurstSize> hit;
     std::uint64_t missed = 0;                      // bit i: no session yet, for admit
@@ -58,7 +59,7 @@ struct Burst {
     void reset(unsigned packets) {
         count = packets;
         live = packets == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << packets) - 1;
-        missed = undecided = 0;
+        icmp_errors = missed = undecided = 0;
         fate.fill(Fate::live);
     }
     void drop(unsigned i, DropReason why) { end(i, Fate::dropped), reason[i] = why; }

@@ -46,8 +46,14 @@ static_assert(std::endian::native == std::endian::little, "ports stand in the lo
 inline KeyWords words_of(const FlowKey& key) {
     return std::bit_cast<KeyWords>(key);
 }
+// Word by word: copied whole, by wider registers, words that have just been written would be waited for.
 inline void store(const KeyWords& words, FlowKey& key) {
-    key = std::bit_cast<FlowKey>(words);
+    auto* at = reinterpret_cast<std::uint8_t*>(&key);
+    for (const std::uint64_t word : {words.source_high, words.source_low, words.destination_high,
+                                     words.destination_low, words.last}) {
+        std::memcpy(at, &word, sizeof word);
+        at += sizeof word;
+    }
 }
 
 // A device and VLAN: what an interface is on the wire, whatever its index in a policy.

@@ -37,7 +37,7 @@ struct Worker::Impl : private UndecidedEnds {
           sessions(std::move(table)),
           inspector(std::move(first_bytes)),
           outbox(config.devices) {
-        for (const WorkerDevice& device : config.devices) macs.push_back(device.mac);
+        for (const WorkerDevice& device : config.devices) macs.push_back(mac_word(device.mac));
         context.worker = config.index;
         context.workers = config.switchboard->workers();
         context.macs = macs;
@@ -71,7 +71,7 @@ struct Worker::Impl : private UndecidedEnds {
     WorkerConfig config;
     std::unique_ptr<Sessions> sessions;
     std::unique_ptr<inspect::Inspector> inspector;
-    std::vector<MacAddress> macs;
+    std::vector<std::uint64_t> macs;
     Outbox outbox;
     Burst burst;
     Burst answer_burst;
@@ -209,7 +209,7 @@ unsigned Worker::Impl::poll_devices() {
         if (n == 0) continue;
         for (unsigned i = 0; i < n; ++i) {
             rte_prefetch0(rte_pktmbuf_mtod(burst.mbuf[i], void*));
-            burst.ingress[i] = {device.device, 0};
+            burst.ingress[i].device = device.device;
         }
         counters.rx.add(n);
         counters.device_rx[device.device].add(n);

@@ -26,7 +26,8 @@ class KeyHash {
     }
 
     std::uint64_t operator()(const FlowKey& key) const { return (*this)(words_of(key)); }
-    std::uint64_t operator()(const KeyWords& key) const {
+    // In line, or the key that parse has in registers would go through memory.
+    [[gnu::always_inline]] std::uint64_t operator()(const KeyWords& key) const {
         const std::uint64_t source =
             fold(key.source_high ^ secret_[0], key.source_low ^ secret_[1]);
         const std::uint64_t destination =

@@ -132,17 +132,29 @@ class Sessions {
     void set_limits(const SessionLimits& limits);  // between bursts
     void tell(UndecidedEnds* undecided) { undecided_ends_ = undecided; }
 
-    // Bulk lookup, in two steps so that memory is asked for long before it is needed: prefetch() as
-    // soon as a key is known (in words), lookup() once all are. lookup() calls found(i, hit) for
-    // each bit i of `wanted`, lowest first; found() may start and end sessions.
-    std::uint64_t prefetch(const KeyWords& key) const {
+    // Bulk lookup, in three steps so that memory is asked for long before it is needed: prefetch() as
+    // soon as a key is known (in words), prefetch_session() with the hash that it returned some
+    // packets later, lookup() once all are. lookup() calls found(i, hit) for each bit i of `wanted`,
+    // lowest first; found() may start and end sessions.
+    [[gnu::always_inline]] std::uint64_t prefetch(const KeyWords& key) const {
         const std::uint64_t hash = hash_(key);
         table_.prefetch(hash);
         return hash;
     }
+    // The session that it probably is, to be given to lookup().
+    SessionTable::Reference prefetch_session(std::uint64_t hash, const FlowKey& key) const {
+        const SessionTable::Reference candidate = table_.first_candidate(hash);
+        if (candidate == SessionTable::kNone) return candidate;
+        const auto* session = reinterpret_cast<const char*>(&sessions_[candidate >> 1]);
+        __builtin_prefetch(session, 1, 3);
+        __builtin_prefetch(session + 64, 1, 3);
+        if (key.protocol == static_cast<std::uint8_t>(policy::Transport::tcp))
+            __builtin_prefetch(session + 128, 1);
+        return candidate;
+    }
     template <class Found>
-    void lookup(const FlowKey* keys, const std::uint64_t* hashes, std::uint64_t wanted,
-                Found&& found);
+    void lookup(const FlowKey* keys, const std::uint64_t* hashes,
+                const SessionTable::Reference* candidates, std::uint64_t wanted, Found&& found);
     SessionHit find(const FlowKey& key);
 
     // Starts the session, counts the packet and takes its state from it: no track() of this packet.
@@ -270,24 +282,12 @@ inline SessionHit Sessions::find(const FlowKey& key) {
 }
 
 template <class Found>
-void Sessions::lookup(const FlowKey* keys, const std::uint64_t* hashes, std::uint64_t wanted,
+void Sessions::lookup(const FlowKey* keys, const std::uint64_t* hashes,
+                      const SessionTable::Reference* candidates, std::uint64_t wanted,
                       Found&& found) {
-    std::array<SessionTable::Reference, kMaxBurst> candidate;
-    // All sessions of the burst are asked for before the first is read: as many requests as the core
-    // can have under way, and none waits for what is done with another.
     for (std::uint64_t left = wanted; left != 0; left &= left - 1) {
         const int i = std::countr_zero(left);
-        candidate[i] = table_.first_candidate(hashes[i]);
-        if (candidate[i] == SessionTable::kNone) continue;
-        const auto* session = reinterpret_cast<const char*>(&sessions_[candidate[i] >> 1]);
-        __builtin_prefetch(session, 1, 2);
-        __builtin_prefetch(session + 64, 1, 2);
-        if (keys[i].protocol == static_cast<std::uint8_t>(policy::Transport::tcp))
-            __builtin_prefetch(session + 128, 1);
-    }
-    for (std::uint64_t left = wanted; left != 0; left &= left - 1) {
-        const int i = std::countr_zero(left);
-        const SessionTable::Reference first = candidate[i];
+        const SessionTable::Reference first = candidates[i];
         const bool is_it =
             first != SessionTable::kNone && sessions_[first >> 1].key[first & 1] == keys[i];
         SessionHit hit;

@@ -24,7 +24,7 @@ struct Context {
     // Of the worker.
     unsigned worker = 0;
     unsigned workers = 1;
-    std::span<const MacAddress> macs;  // of each device
+    std::span<const std::uint64_t> macs;  // of each device, as mac_word()
     Sessions* sessions = nullptr;
     inspect::Inspector* inspector = nullptr;
     NeighbourTable* neighbours = nullptr;

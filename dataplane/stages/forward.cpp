@@ -84,7 +84,7 @@ void forward_one(Burst& burst, unsigned i, Context& context) {
     std::uint64_t mac =
         session == nullptr ? 0 : context.neighbours->resolve_word(session->neighbour[direction]);
     std::uint8_t* frame =
-        write_frame(*burst.mbuf[i], burst.view[i], at.vlan, mac_word(context.macs[at.device]), mac);
+        write_frame(*burst.mbuf[i], burst.view[i], at.vlan, context.macs[at.device], mac);
     if (mac == 0) [[unlikely]] {
         NeighbourId id = kNoNeighbour;
         mac = find_neighbour(burst, i, at, id, context);

@@ -108,7 +108,7 @@ void lookup(Burst& burst, Context& context) {
     const auto follow = [&](unsigned i, const SessionHit& hit) {
         burst.hit[i] = hit;
         Session* session = hit.session;
-        const bool error = burst.kind[i] == PacketKind::icmp_error;
+        const bool error = (burst.icmp_errors >> i & 1) != 0;
         if (session != nullptr && session->generation == generation && !error &&
             context.sessions->track_established(hit, burst.view[i], context.now)) [[likely]]
             return;
@@ -119,7 +119,8 @@ void lookup(Burst& burst, Context& context) {
         if (found) return follow_error(burst, i, context);
         burst.missed |= std::uint64_t{1} << i;
     };
-    context.sessions->lookup(burst.key.data(), burst.hash.data(), burst.live, follow);
+    context.sessions->lookup(burst.key.data(), burst.hash.data(), burst.candidate.data(),
+                             burst.live, follow);
 }
 
 }  // namespace portcullis::dataplane

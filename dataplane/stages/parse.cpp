@@ -9,6 +9,7 @@
 
 #include <rte_prefetch.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "dataplane/stages/context.h"
@@ -50,7 +51,7 @@ Parsed parse_arp(const Headers& packet) {
 
 }  // namespace
 
-Parsed parse_ethernet(const rte_mbuf& mbuf, const MacAddress& own, Headers& packet) {
+Parsed parse_ethernet(const rte_mbuf& mbuf, std::uint64_t own_mac, Headers& packet) {
     packet.view.l3 = nullptr;
     // Forward may have to add a tag in front; every mempool of nic/ leaves far more room than that.
     if (mbuf.nb_segs != 1 || rte_pktmbuf_headroom(&mbuf) < kTagBytes)
@@ -64,8 +65,9 @@ Parsed parse_ethernet(const rte_mbuf& mbuf, const MacAddress& own, Headers& pack
     packet.to_group = (frame[0] & 1) != 0;
     packet.ip_checksum_good =
         (mbuf.ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
-    const bool for_us = packet.to_group ? is_broadcast(frame) || is_nd_group(frame)
-                                        : std::memcmp(frame, own.data(), own.size()) == 0;
+    const bool for_us = packet.to_group
+                            ? is_broadcast(frame) || is_nd_group(frame)
+                            : (quick::load<std::uint64_t>(frame) & quick::kMacMask) == own_mac;
     if (!for_us) return Parsed::drop(DropReason::not_for_us);
 
     // The tag is in the frame, or the device has taken it off; both at once would be two tags.
@@ -104,8 +106,11 @@ Parsed parse_payload(Headers& packet) {
 
 namespace {
 
-void parse_slowly(Burst& burst, unsigned i, Context& context) {
-    Headers packet{burst.ingress[i], burst.view[i], burst.key[i], burst.kind[i]};
+// Not in line: the registers that it wants are those of the bulk of packets.
+[[gnu::noinline]] void parse_slowly(Burst& burst, unsigned i, Context& context) {
+    PacketKind kind = PacketKind::flow;
+    burst.ingress[i].vlan = 0;
+    Headers packet{burst.ingress[i], burst.view[i], burst.key[i], kind};
     const std::uint16_t device = packet.ingress.device;
     Parsed parsed = parse_ethernet(*burst.mbuf[i], context.macs[device], packet);
     if (parsed.fate == Fate::live) {
@@ -114,28 +119,46 @@ void parse_slowly(Burst& burst, unsigned i, Context& context) {
         else
             parsed = parse_payload(packet);
     }
-    if (parsed.fate == Fate::dropped) burst.drop(i, parsed.reason);
-    if (parsed.fate == Fate::punted) burst.punt(i, parsed.note, packet.ingress);
+    if (parsed.fate == Fate::dropped) return burst.drop(i, parsed.reason);
+    if (parsed.fate == Fate::punted) return burst.punt(i, parsed.note, packet.ingress);
+    if (kind == PacketKind::icmp_error) burst.icmp_errors |= std::uint64_t{1} << i;
+    burst.hash[i] = context.sessions->prefetch(words_of(packet.key));
+}
+
+// A packet's session is asked for so many packets after its bucket: the bucket must have come by then.
+// Nor are they asked for all at once: requests beyond what the core can have under way are waited for.
+constexpr unsigned kAhead = 12;
+
+void prefetch_session(Burst& burst, unsigned i, Context& context) {
+    burst.candidate[i] = context.sessions->prefetch_session(burst.hash[i], burst.key[i]);
 }
 
 }  // namespace
 
 void parse(Burst& burst, Context& context) {
-    for_each(burst.live, [&](unsigned i) {
+    // Wire id of an interface that the policy has: most packets of a burst have come by one.
+    std::uint32_t known = ~0U;
+    for (unsigned i = 0; i < burst.count; ++i) {
+        // Also for a packet that has met its fate: its last hash does no harm.
+        if (i >= kAhead) prefetch_session(burst, i - kAhead, context);
         Attachment& ingress = burst.ingress[i];
-        FlowKey& key = burst.key[i];
-        if (const auto words = parse_quickly(*burst.mbuf[i], mac_word(context.macs[ingress.device]),
-                                             ingress, burst.view[i]);
-            words && context.policy->interface_of(ingress.device, ingress.vlan) != kNoInterface)
-            [[likely]] {
-            burst.kind[i] = PacketKind::flow;
-            store(*words, key);
-            burst.hash[i] = context.sessions->prefetch(*words);
-            return;
-        }
-        parse_slowly(burst, i, context);
-        if ((burst.live >> i & 1) != 0) burst.hash[i] = context.sessions->prefetch(words_of(key));
-    });
+        const auto pass = [&](const KeyWords& key) __attribute__((always_inline)) {
+            const auto interface = static_cast<std::uint16_t>(key.last >> 32);
+            if (interface != known) [[unlikely]] {
+                if (context.policy->interface_of(ingress.device, ingress.vlan) == kNoInterface)
+                    return false;
+                known = interface;
+            }
+            store(key, burst.key[i]);
+            burst.hash[i] = context.sessions->prefetch(key);
+            return true;
+        };
+        if (!parse_quickly(*burst.mbuf[i], context.macs[ingress.device], ingress, burst.view[i],
+                           pass)) [[unlikely]]
+            parse_slowly(burst, i, context);
+    }
+    for (unsigned i = burst.count - std::min(burst.count, kAhead); i < burst.count; ++i)
+        prefetch_session(burst, i, context);
 }
 
 }  // namespace portcullis::dataplane

@@ -41,7 +41,7 @@ struct Headers {
 };
 
 // Ethernet and 802.1Q alone: sets ingress.vlan, view.l3, ethertype and l3_space.
-Parsed parse_ethernet(const rte_mbuf& mbuf, const MacAddress& own, Headers& packet);
+Parsed parse_ethernet(const rte_mbuf& mbuf, std::uint64_t own_mac, Headers& packet);
 // What follows: ARP, IPv4 or IPv6, and the layer above.
 Parsed parse_payload(Headers& packet);
 

@@ -1,8 +1,6 @@
 // Reading big-endian fields from packets at any alignment, and addresses into the key's form.
 #pragma once
 
-#include <rte_byteorder.h>
-
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -13,15 +11,16 @@
 
 namespace portcullis::dataplane {
 
+static_assert(std::endian::native == std::endian::little);
+
 inline std::uint16_t load_be16(const std::uint8_t* at) {
     std::uint16_t value;
     std::memcpy(&value, at, sizeof value);
-    return rte_be_to_cpu_16(value);
+    return __builtin_bswap16(value);
 }
 
 // Made of whole words: made of bytes it would be read back, as words, before the bytes have arrived.
 inline policy::IpAddress load_v4(const std::uint8_t* at) {
-    static_assert(std::endian::native == std::endian::little);
     std::uint32_t address;
     std::memcpy(&address, at, sizeof address);
     const std::array<std::uint64_t, 2> halves{0, std::uint64_t{address} << 32 | 0xffff0000};

@@ -180,7 +180,8 @@ Scene::Scene(std::uint32_t session_capacity, const Policy& policy) : macs_{kWanM
     context_.conformance = &policy_->conformance;
     context_.inspector = inspector_.get();
     context_.now = kNow;
-    context_.macs = macs_;
+    for (const MacAddress& mac : macs_) mac_words_.push_back(mac_word(mac));
+    context_.macs = mac_words_;
     context_.sessions = sessions_.get();
     context_.neighbours = &neighbours_;
     context_.counters = &counters_;

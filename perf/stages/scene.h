@@ -80,6 +80,7 @@ class Scene : private dataplane::UndecidedEnds {
     std::unique_ptr<inspect::Inspector> inspector_;
     dataplane::NeighbourTable neighbours_{64};
     std::vector<dataplane::MacAddress> macs_;
+    std::vector<std::uint64_t> mac_words_;  // the same, for the stages
     dataplane::Counters counters_;
     dataplane::DenyRing denies_;
     dataplane::Answers answers_;

@@ -202,7 +202,6 @@ class Run {
         }
         for (unsigned i = 0; i < count; ++i) {
             burst_.mbuf[i] = &mbufs[i];
-            burst_.kind[i] = PacketKind::flow;
             burst_.view[i] = packets[i].view();
         }
         // One datagram after the other, so that each answer is known; as the stage sees a burst.

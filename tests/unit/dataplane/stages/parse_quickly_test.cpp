@@ -32,7 +32,7 @@ struct Slow {
 Slow parse_slowly(const rte_mbuf& mbuf) {
     Slow slow;
     Headers headers{slow.ingress, slow.view, slow.key, slow.kind};
-    slow.parsed = parse_ethernet(mbuf, kOwn, headers);
+    slow.parsed = parse_ethernet(mbuf, mac_word(kOwn), headers);
     if (slow.parsed.fate == Fate::live) slow.parsed = parse_payload(headers);
     return slow;
 }
@@ -41,14 +41,13 @@ Slow parse_slowly(const rte_mbuf& mbuf) {
 testing::AssertionResult agree(const rte_mbuf& mbuf, bool& taken) {
     Attachment ingress{3, 0x777};
     PacketView view;
-    const auto words = parse_quickly(mbuf, mac_word(kOwn), ingress, view);
-    taken = words.has_value();
+    FlowKey key;
+    const auto pass = [&key](const KeyWords& words) { return store(words, key), true; };
+    taken = parse_quickly(mbuf, mac_word(kOwn), ingress, view, pass);
     if (!taken) return testing::AssertionSuccess();
     const Slow slow = parse_slowly(mbuf);
     if (!slow.passes())
         return testing::AssertionFailure() << "the long way says " << to_string(slow.parsed.reason);
-    FlowKey key;
-    store(*words, key);
     if (!(key == slow.key)) return testing::AssertionFailure() << "another key";
     if (!(ingress == slow.ingress)) return testing::AssertionFailure() << "another VLAN";
     const PacketView& other = slow.view;
@@ -166,6 +165,32 @@ TEST(ParseQuickly, TakesTheBulkOfAllPackets) {
     }
     EXPECT_FALSE(
         takes(test::make_tcp(ip("198.51.100.7"), ip("203.0.113.12"), 1, 2, {1, 0, 0x02}), 0, 0));
+}
+
+// Each checksum that a header can have: taken where the long way finds it right. One of the headers sums
+// up to 0xffff without its checksum, so that 0 and 0xffff are both right.
+TEST(ParseQuickly, TakesTheChecksumsThatAreRightAndNoOthers) {
+    const IpAddress source = ip("198.51.100.7"), destination = ip("203.0.113.12");
+    for (const bool ambiguous : {false, true}) {
+        TestPacket udp = test::make_udp(source, destination, 50000, 3478, Bytes(20, 1));
+        if (ambiguous) {
+            test::put16(udp.bytes, 4, 0);  // the identification makes up for what the rest lacks
+            test::put16(udp.bytes, 10, 0);
+            test::put16(udp.bytes, 4, udp.header_checksum());
+        }
+        HandMadeMbuf buffer(test::ethernet(kOwn, kPeer, 0, udp));
+        unsigned right = 0;
+        for (std::uint32_t checksum = 0; checksum <= 0xffff; ++checksum) {
+            std::uint8_t* at = rte_pktmbuf_mtod(&buffer.mbuf(), std::uint8_t*) + 14 + 10;
+            at[0] = static_cast<std::uint8_t>(checksum >> 8);
+            at[1] = static_cast<std::uint8_t>(checksum);
+            bool taken = false;
+            ASSERT_TRUE(agree(buffer.mbuf(), taken)) << checksum;
+            ASSERT_EQ(taken, parse_slowly(buffer.mbuf()).passes()) << checksum;
+            right += taken;
+        }
+        EXPECT_EQ(right, ambiguous ? 2U : 1U);
+    }
 }
 
 // A device's good word about the header checksum is taken, as the long way takes it.

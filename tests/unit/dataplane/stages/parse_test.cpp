@@ -33,7 +33,7 @@ struct Result {
 Result parse_frame(HandMadeMbuf& buffer) {
     Result result;
     Headers headers{result.ingress, result.view, result.key, result.kind};
-    result.parsed = parse_ethernet(buffer.mbuf(), kOwn, headers);
+    result.parsed = parse_ethernet(buffer.mbuf(), mac_word(kOwn), headers);
     if (result.parsed.fate == Fate::live) result.parsed = parse_payload(headers);
     return result;
 }
