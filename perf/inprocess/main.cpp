@@ -109,6 +109,12 @@ double rate(const std::vector<Sample>& samples) {
     return sum;
 }
 
+std::uint64_t packets(const std::vector<Sample>& samples) {
+    std::uint64_t sum = 0;
+    for (const Sample& sample : samples) sum += sample.packets;
+    return sum;
+}
+
 double cycles(const std::vector<Sample>& samples) {
     double sum = 0;
     for (const Sample& sample : samples) sum += sample.cycles;
@@ -137,11 +143,12 @@ void run(const Options& options) {
         std::printf(
             "{\"round\":%u,\"cycles\":%.1f,\"floor_cycles\":%.1f,\"mpps\":%.3f,"
             "\"floor_mpps\":%.3f,\"sessions\":%llu,\"bytes_per_session\":%.1f,"
-            "\"dropped\":%.5f,\"handed_over\":%.4f,\"tsc_hz\":%llu}\n",
+            "\"dropped\":%.5f,\"handed_over\":%.4f,\"packets\":%llu,\"tsc_hz\":%llu}\n",
             round, cycles(ours), cycles(floor), rate(ours) / 1e6, rate(floor) / 1e6,
             static_cast<unsigned long long>(rig.sessions()), rig.bytes_per_session(),
             static_cast<double>(lost) / static_cast<double>(came),
             static_cast<double>(rig.handed_out() - handed) / static_cast<double>(came),
+            static_cast<unsigned long long>(packets(ours)),
             static_cast<unsigned long long>(rte_get_tsc_hz()));
         std::fflush(stdout);
     }
