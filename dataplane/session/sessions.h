@@ -135,16 +135,17 @@ class Sessions {
     // Bulk lookup, in three steps so that memory is asked for long before it is needed: prefetch() as
     // soon as a key is known (in words), prefetch_session() with the hash that it returned some
     // packets later, lookup() once all are. lookup() calls found(i, hit) for each bit i of `wanted`,
-    // lowest first; found() may start and end sessions.
+    // lowest first; found() may end sessions. None may start between prefetch_session() and the end
+    // of lookup().
     [[gnu::always_inline]] std::uint64_t prefetch(const KeyWords& key) const {
         const std::uint64_t hash = hash_(key);
         table_.prefetch(hash);
         return hash;
     }
-    // The session that it probably is, to be given to lookup().
+    // The session that it probably is (SessionTable::guess), to be given to lookup().
     SessionTable::Reference prefetch_session(std::uint64_t hash, const FlowKey& key) const {
-        const SessionTable::Reference candidate = table_.first_candidate(hash);
-        if (candidate == SessionTable::kNone) return candidate;
+        const SessionTable::Reference candidate = table_.guess(hash);
+        if (candidate >= SessionTable::kElsewhere) return candidate;
         const auto* session = reinterpret_cast<const char*>(&sessions_[candidate >> 1]);
         __builtin_prefetch(session, 1, 3);
         __builtin_prefetch(session + 64, 1, 3);
@@ -289,11 +290,11 @@ void Sessions::lookup(const FlowKey* keys, const std::uint64_t* hashes,
         const int i = std::countr_zero(left);
         const SessionTable::Reference first = candidates[i];
         const bool is_it =
-            first != SessionTable::kNone && sessions_[first >> 1].key[first & 1] == keys[i];
+            first < SessionTable::kElsewhere && sessions_[first >> 1].key[first & 1] == keys[i];
         SessionHit hit;
         if (is_it) [[likely]]
             hit = {&sessions_[first >> 1], static_cast<Direction>(first & 1)};
-        else
+        else if (first != SessionTable::kNone)
             hit = find(keys[i], hashes[i]);
         found(i, hit);
     }

@@ -27,6 +27,7 @@ class SessionTable {
   public:
     using Reference = std::uint32_t;  // session index * 2 + direction
     static constexpr Reference kNone = 0xffffffff;
+    static constexpr Reference kElsewhere = 0xfffffffe;  // of guess(): only find() can tell
     static constexpr unsigned kEntries = 8;
 
     struct alignas(64) Bucket {
@@ -57,11 +58,14 @@ class SessionTable {
         }
         return kNone;
     }
-    // The first entry of the home bucket that may have this hash: what to prefetch. Or kNone.
-    Reference first_candidate(std::uint64_t hash) const {
+    // The first entry of the home bucket that may have this hash: what to prefetch. kElsewhere: none
+    // there, but the chain goes on. kNone: find() would find none.
+    Reference guess(std::uint64_t hash) const {
         const Bucket& bucket = buckets_[home(hash)];
         const unsigned hits = matches(bucket, hash);
-        return hits == 0 ? kNone : bucket.reference[std::countr_zero(hits)];
+        if (hits != 0) [[likely]]
+            return bucket.reference[std::countr_zero(hits)];
+        return bucket.next == kNoBucket ? kNone : kElsewhere;
     }
 
     void insert(std::uint64_t hash, Reference reference);

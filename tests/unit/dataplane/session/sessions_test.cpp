@@ -88,10 +88,9 @@ TEST(Sessions, AgreesWithMapsOverRandomOperations) {
         const FlowKey both[2] = {key, key};
         const std::uint64_t hash = sessions->prefetch(words_of(key));
         const std::uint64_t hashes[2] = {hash, hash};
-        // A guess, which may be wrong.
         const bool guesses = random() % 4 != 0;
         const SessionTable::Reference candidate =
-            guesses ? sessions->prefetch_session(hash, key) : SessionTable::kNone;
+            guesses ? sessions->prefetch_session(hash, key) : SessionTable::kElsewhere;
         const SessionTable::Reference candidates[2] = {candidate, candidate};
         sessions->lookup(both, hashes, candidates, 2,
                          [&](unsigned i, const SessionHit& hit) { hits[i] = hit; });

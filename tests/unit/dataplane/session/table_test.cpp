@@ -22,6 +22,14 @@ std::set<Reference> all(const SessionTable& table, std::uint64_t hash) {
     return found;
 }
 
+// A guess is an entry that may have the hash; none only where there is none at all.
+bool is_a_fair_guess(const SessionTable& table, std::uint64_t hash) {
+    const Reference guess = table.guess(hash);
+    const auto found = all(table, hash);
+    if (guess == SessionTable::kElsewhere) return true;
+    return guess == SessionTable::kNone ? found.empty() : found.contains(guess);
+}
+
 TEST(SessionTable, AgreesWithAMapWhateverTheHashes) {
     // `spread` hashes: 1 puts everything into one chain, under one signature.
     for (const unsigned spread : {1U, 2U, 7U, 100U, 100'000U}) {
@@ -53,6 +61,7 @@ TEST(SessionTable, AgreesWithAMapWhateverTheHashes) {
                 ASSERT_TRUE(table->erase(victim->second, victim->first));
                 oracle.erase(victim);
             }
+            ASSERT_TRUE(is_a_fair_guess(*table, hash_of(random())));
             if (round % 50 == 0) {
                 for (const auto& [r, hash] : oracle) ASSERT_TRUE(all(*table, hash).contains(r));
             }
@@ -78,6 +87,7 @@ TEST(SessionTable, FillsCompletelyAgainAndAgain) {
         for (Reference i = 0; i < kEntries; ++i) table->insert(hash_of(i), i);
         for (Reference i = 0; i < kEntries; ++i) {
             ASSERT_EQ(table->find(hash_of(i), [i](Reference r) { return r == i; }), i);
+            ASSERT_NE(table->guess(hash_of(i)), SessionTable::kNone);
         }
         for (Reference i = 0; i < kEntries; ++i) ASSERT_TRUE(table->erase(hash_of(i), i));
         ASSERT_EQ(table->spare_buckets_in_use(), 0U);
