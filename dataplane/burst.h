@@ -15,6 +15,7 @@
 #include "dataplane/drop_reason.h"
 #include "dataplane/packet.h"
 #include "dataplane/packet_note.h"
+#include "dataplane/policy/runtime_policy.h"
 #include "dataplane/session/sessions.h"
 
 namespace portcullis::dataplane {
@@ -42,6 +43,10 @@ struct Burst {
     std::uint64_t icmp_errors = 0;                              // bit i: PacketKind::icmp_error
     std::array<std::uint64_t, kBurstSize> hash{};               // Sessions::prefetch() of the key
     std::array<SessionTable::Reference, kBurstSize> candidate;  // Sessions::prefetch_session()
+    // admit: keys as RuntimePolicy::judge() wants them, and what it says. Kept here because on the stack
+    // they would be initialised for each burst.
+    std::array<FlowKey, kBurstSize> judged_key;
+    std::array<Judgement, kBurstSize> judgement;
     // lookup, admit; meaningful where the packet is live afterwards
     std::array<SessionHit, kBurstSize> hit;
     std::uint64_t missed = 0;                      // bit i: no session yet, for admit

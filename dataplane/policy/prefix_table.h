@@ -31,8 +31,12 @@ class PrefixTable {
     PrefixTable(std::vector<Entry> entries, std::uint32_t otherwise);
 
     std::uint32_t find(const policy::IpAddress& address) const {
+        return find(address, address.is_v4());
+    }
+    // The same where the family is known.
+    std::uint32_t find(const policy::IpAddress& address, bool is_v4) const {
         const auto& bytes = address.bytes();
-        if (address.is_v4()) return descend(root4_[root_index(bytes, 12)], &bytes[14]);
+        if (is_v4) return descend(root4_[root_index(bytes, 12)], &bytes[14]);
         return descend(root6_[root_index(bytes, 0)], &bytes[2]);
     }
 

@@ -41,10 +41,10 @@ struct RuleQuery {
     std::uint8_t pad[3];
     std::uint8_t fields[36];  // addresses and ports, at offsets that depend on the family
 
-    // `to_own`: the destination is an address of ours.
-    void fill(const FlowKey& key, policy::Zone from, policy::Zone to, bool to_own) {
+    // `is_v4`: both addresses of `key` are. `to_own`: the destination is an address of ours.
+    void fill(const FlowKey& key, bool is_v4, policy::Zone from, policy::Zone to, bool to_own) {
         class_byte = class_of(from, to, key.protocol, to_own);
-        if (key.source.is_v4())
+        if (is_v4)
             fill_fields<4>(key);
         else
             fill_fields<16>(key);

@@ -41,27 +41,24 @@ std::optional<DropReason> RuntimePolicy::source_refused(std::uint16_t interface,
     return bogon ? DropReason::bogon_source : DropReason::spoofed_source;
 }
 
-// Everything that policy::match asks before the rules. True: ask the rules with `query`.
-bool RuntimePolicy::prepare(const FlowKey& key, RuleQuery& query, Judgement& out) const {
+// Everything that policy::match asks before the rules. The rules to ask with `query`; nullptr: `out` is
+// the judgement.
+const RuleTable* RuntimePolicy::prepare(const FlowKey& key, RuleQuery& query,
+                                        Judgement& out) const {
     out = {};
-    if (key.interface >= policy_.interfaces.size()) {
-        out.reason = DropReason::unknown_interface;
-        return false;
-    }
-    if (key.source.is_v4() != key.destination.is_v4()) {
-        out.reason = DropReason::mixed_family;
-        return false;
-    }
-    const AddressInfo& source = info(key.source);
-    if (const auto refused = source_refused(key.interface, source.entry)) {
-        out.reason = *refused;
-        return false;
-    }
-    const AddressInfo& destination = info(key.destination);
-    if (destination.entry.kind == AddressKind::bogon) return false;  // no rule reaches a bogon
-    query.fill(key, source.entry.zone, destination.entry.zone,
-               destination.entry.kind == AddressKind::own);
-    return true;
+    const auto refuse = [&out](DropReason reason) {
+        out.reason = reason;
+        return nullptr;
+    };
+    if (key.interface >= policy_.interfaces.size()) return refuse(DropReason::unknown_interface);
+    const bool is_v4 = key.source.is_v4();
+    if (key.destination.is_v4() != is_v4) return refuse(DropReason::mixed_family);
+    const policy::AddressClass& source = infos_[classes_.find(key.source, is_v4)].entry;
+    if (const auto refused = source_refused(key.interface, source)) return refuse(*refused);
+    const policy::AddressClass& destination = infos_[classes_.find(key.destination, is_v4)].entry;
+    if (destination.kind == AddressKind::bogon) return nullptr;  // no rule reaches a bogon
+    query.fill(key, is_v4, source.zone, destination.zone, destination.kind == AddressKind::own);
+    return rules_of(key.interface, is_v4);
 }
 
 void RuntimePolicy::decide(std::uint32_t result, Judgement& out) const {
@@ -79,8 +76,7 @@ void RuntimePolicy::judge(const FlowKey* keys, unsigned count, std::uint64_t wan
     if (count < 64) wanted &= (std::uint64_t{1} << count) - 1;
     for (std::uint64_t left = wanted; left != 0; left &= left - 1) {
         const auto i = static_cast<unsigned>(std::countr_zero(left));
-        if (!prepare(keys[i], queries[i], out[i])) continue;
-        tables[i] = rules_of(keys[i].interface, keys[i].source.is_v4());
+        tables[i] = prepare(keys[i], queries[i], out[i]);
         if (tables[i] != nullptr) open |= std::uint64_t{1} << i;
     }
     // One classification for all packets of an interface and family.

@@ -157,7 +157,7 @@ class RuntimePolicy {
     }
     std::optional<DropReason> source_refused(std::uint16_t interface,
                                              const policy::AddressClass& source) const;
-    bool prepare(const FlowKey& key, RuleQuery& query, Judgement& out) const;
+    const RuleTable* prepare(const FlowKey& key, RuleQuery& query, Judgement& out) const;
     void decide(std::uint32_t result, Judgement& out) const;
 
     policy::Policy policy_;

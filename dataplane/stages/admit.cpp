@@ -181,24 +181,24 @@ void start(Burst& burst, unsigned i, std::uint32_t rule_index, bool after_restar
 void admit(Burst& burst, Context& context) {
     if (burst.missed == 0) return;
     const bool after_restart = context.now <= kPickUpWindow;
-    std::array<FlowKey, kBurstSize> indexed;
     for_each(burst.missed, [&](unsigned i) {
         // Floods of segments without a connection are not worth a judgement, once nothing is picked
         // up.
         if (!after_restart && is_mid_stream(burst, i) &&
             !kProbePorts.contains(burst.key[i].destination_port))
             return burst.drop(i, DropReason::not_a_syn);
-        indexed[i] = burst.key[i];
-        indexed[i].interface =
+        burst.judged_key[i] = burst.key[i];
+        burst.judged_key[i].interface =
             context.policy->interface_of(burst.ingress[i].device, burst.ingress[i].vlan);
     });
-    std::array<Judgement, kBurstSize> judged;
-    context.policy->judge(indexed.data(), burst.count, burst.missed, judged.data());
+    context.policy->judge(burst.judged_key.data(), burst.count, burst.missed,
+                          burst.judgement.data());
     for_each(burst.missed, [&](unsigned i) {
-        if (judged[i].allow)
-            start(burst, i, judged[i].rule, after_restart, context);
+        const Judgement& judgement = burst.judgement[i];
+        if (judgement.allow)
+            start(burst, i, judgement.rule, after_restart, context);
         else
-            refuse(burst, i, indexed[i], judged[i], after_restart, context);
+            refuse(burst, i, burst.judged_key[i], judgement, after_restart, context);
     });
 }
 
