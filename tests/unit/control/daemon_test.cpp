@@ -93,6 +93,20 @@ TEST_F(DaemonRestart, KilledWhileAConfirmationPends) {
     EXPECT_EQ(last_outcome(), "confirmed");
 }
 
+// The predecessor's hand-over may still come to something.
+TEST_F(DaemonRestart, KilledWhileTheDataPlaneLoads) {
+    options_.poll = 1h;  // but for the one when the link comes up
+    leave("new", "old", "");
+    dataplane_->run(hash_of("old"));
+    peer::Status loading = dataplane_->status();
+    loading.loading = 1;
+    const auto bytes = std::as_bytes(std::span(&loading, 1));
+    dataplane_->answer_status_with({bytes.begin(), bytes.end()});
+    start_and_connect();
+    EXPECT_EQ(stored("candidate"), "new");
+    EXPECT_EQ(last_outcome(), "under-way");
+}
+
 TEST_F(DaemonRestart, ConfirmedWhileItWasAway) {
     start_and_connect();
     ASSERT_TRUE(push("old"));

@@ -114,6 +114,16 @@ TEST_F(StoreTest, HalfWrittenFilesAreRemovedAndDamagedImagesIgnored) {
     EXPECT_NE(store.warnings()[0].find("current is damaged"), std::string::npos);
 }
 
+TEST_F(StoreTest, ThereIsNoImageWithoutItsText) {
+    auto store = open();
+    // Where the text is to be written there is a directory.
+    fs::create_directory(directory_.path() / "topologies" /
+                         (policy::to_string(hash_of("a")) + ".yaml.tmp"));
+    EXPECT_FALSE(put(store, "a"));
+    EXPECT_FALSE(store.get(Slot::candidate));
+    EXPECT_FALSE(fs::exists(file("candidate")));
+}
+
 TEST_F(StoreTest, OnlyOneProcessUsesIt) {
     const auto store = open();
     const auto second = Store::open(directory_.path());

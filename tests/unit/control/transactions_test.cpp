@@ -267,6 +267,57 @@ TEST_F(Transactions, ARollbackOfTheFirstUnconfirmedPolicyLeavesNone) {
     EXPECT_EQ(dataplane_->status().running, peer::Hash{});
 }
 
+// The next push comes before the next poll, and must not write over what is still to be settled.
+TEST_F(Transactions, APushSettlesWhatNoPollHasSeen) {
+    options_.poll = 1h;
+    start_and_connect();
+    ASSERT_TRUE(push("alpha"));
+    ASSERT_TRUE(push("beta", 60));
+    dataplane_->expire_confirmation();
+    ASSERT_TRUE(push("gamma", 60));
+    const auto history = (*call("history"))["history"];
+    ASSERT_EQ(history.size(), 3U);
+    EXPECT_EQ(history[1]["outcome"], "rolled-back");
+
+    dataplane_->finish_confirmation();
+    dataplane_->on_load(OnLoad::refuse);
+    EXPECT_FALSE(push("delta"));
+    EXPECT_EQ(stored("current"), "gamma") << "it runs, and is final";
+    EXPECT_EQ(stored("previous"), "alpha");
+}
+
+TEST_F(Transactions, WhatRunsAndIsNotOnDiskIsTakenOver) {
+    dataplane_->run(hash_of("alpha"));
+    start_and_connect();
+    const auto answer = push("alpha");
+    ASSERT_TRUE(answer) << answer.error().message;
+    EXPECT_EQ((*answer)["state"], "loaded");
+    EXPECT_EQ(stored("current"), "alpha");
+}
+
+// The data plane's pending policy came from elsewhere (another state directory): ours is not meant.
+TEST_F(Transactions, OnlyThePolicyThatRunsIsKeptByAConfirmation) {
+    options_.poll = 1h;
+    start_and_connect();
+    ASSERT_TRUE(push("alpha"));
+    ASSERT_TRUE(push("beta", 60));
+    dataplane_->run(hash_of("stranger"), hash_of("alpha"));
+    ASSERT_TRUE(call("confirm"));
+    EXPECT_EQ(stored("current"), "alpha");
+    EXPECT_EQ(stored("candidate"), "beta");
+}
+
+TEST_F(Transactions, ARollbackToTheCandidateKeepsIt) {
+    options_.poll = 1h;
+    start_and_connect();
+    ASSERT_TRUE(push("alpha"));
+    ASSERT_TRUE(push("beta", 60));
+    dataplane_->run(hash_of("stranger"), hash_of("beta"));
+    ASSERT_TRUE(call("rollback"));
+    EXPECT_EQ(dataplane_->status().running, hash_of("beta"));
+    EXPECT_EQ(stored("candidate"), "beta") << "what runs must stay on disk";
+}
+
 TEST_F(Transactions, ARollbackGoesToThePreviousPolicyAndBack) {
     start_and_connect();
     ASSERT_TRUE(push("alpha"));
