@@ -1,7 +1,15 @@
 // Starting, being killed anywhere, and coming back; and what else the daemon does by itself.
 #include "control/daemon.h"
 
+#include <grp.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
 
 #include "tests/unit/control/running_daemon.h"
 
@@ -253,6 +261,71 @@ TEST_F(DaemonStart, SaysWhatToDoWhereItCannotListen) {
     options_.socket = directory_.path() / "control.sock";
     options_.group = "no such group";
     EXPECT_NE(RunningDaemon(options_).error().find("--group"), std::string::npos);
+}
+
+// Who is served, told by who they are and not only by the mode of the socket's file.
+class DaemonAdmission : public DaemonTest {
+  protected:
+    static constexpr uid_t kNobody = 65534;
+
+    void SetUp() override {
+        if (::geteuid() != 0) GTEST_SKIP() << "only root can be somebody else";
+        ASSERT_EQ(::chmod(directory_.path().c_str(), 0755), 0);
+    }
+    void start_open_to_all() {
+        start();
+        ASSERT_EQ(::chmod(options_.socket.c_str(), 0666), 0);
+    }
+    enum Answer { kServed, kTurnedAway, kNothing };
+    // What a process of that user and those groups gets.
+    Answer answer_to(uid_t uid, gid_t gid, const std::vector<gid_t>& groups) const {
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        options_.socket.copy(address.sun_path, sizeof address.sun_path - 1);
+        constexpr std::string_view kRequest =
+            "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"denies\"}\n";
+        const pid_t child = ::fork();  // system calls only: other threads may hold locks
+        if (child == 0) {
+            std::array<char, 4096> answer{};
+            const int socket = ::socket(AF_UNIX, SOCK_STREAM, 0);
+            if (::setgroups(groups.size(), groups.data()) != 0 || ::setresgid(gid, gid, gid) != 0 ||
+                ::setresuid(uid, uid, uid) != 0 ||
+                ::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+                ::_exit(kNothing);
+            (void)::send(socket, kRequest.data(), kRequest.size(), MSG_NOSIGNAL);
+            if (::recv(socket, answer.data(), answer.size() - 1, 0) <= 0) ::_exit(kNothing);
+            ::_exit(::strstr(answer.data(), "\"result\"") != nullptr ? kServed : kTurnedAway);
+        }
+        int status = 0;
+        if (::waitpid(child, &status, 0) != child || !WIFEXITED(status)) return kNothing;
+        return static_cast<Answer>(WEXITSTATUS(status));
+    }
+};
+
+TEST_F(DaemonAdmission, WithoutAGroupOnlyRootAndTheDaemonsUser) {
+    start_open_to_all();
+    EXPECT_EQ(answer_to(0, 0, {}), kServed);
+    EXPECT_EQ(answer_to(0, kNobody, {}), kServed);
+    EXPECT_EQ(answer_to(kNobody, kNobody, {}), kTurnedAway);
+    EXPECT_EQ(answer_to(kNobody, 0, {0}), kTurnedAway);
+}
+
+TEST_F(DaemonAdmission, AGroupIsServedByAnyOfItsMembersGroups) {
+    constexpr gid_t kDaemon = 1;  // of every Debian
+    options_.group = "daemon";
+    start_open_to_all();
+    struct stat info {};
+    ASSERT_EQ(::stat(options_.socket.c_str(), &info), 0);
+    EXPECT_EQ(info.st_gid, kDaemon);
+    EXPECT_EQ(answer_to(0, 0, {}), kServed);
+    EXPECT_EQ(answer_to(kNobody, kDaemon, {}), kServed);
+    EXPECT_EQ(answer_to(kNobody, kNobody, {kNobody, 2, kDaemon, 3}), kServed);
+    EXPECT_EQ(answer_to(kNobody, kNobody, {kNobody, 2, 3}), kTurnedAway);
+    std::vector<gid_t> many(200);  // more than are read at once
+    for (gid_t i = 0; i < many.size(); ++i) many[i] = 1000 + i;
+    EXPECT_EQ(answer_to(kNobody, kNobody, many), kTurnedAway);
+    many.back() = kDaemon;
+    EXPECT_EQ(answer_to(kNobody, kNobody, many), kServed);
 }
 
 }  // namespace
