@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 #include "rules/policy/image.h"
 
@@ -268,6 +269,10 @@ void FakeDataplane::reply(int socket, const peer::Header& header, peer::Outcome 
 template <class Record>
 void FakeDataplane::answer_list(int socket, const peer::Header& request, peer::Type type,
                                 const std::vector<Record>& records, std::uint32_t split) {
+    if (odd_list_) {
+        const auto [odd_type, body] = std::move(*std::exchange(odd_list_, std::nullopt));
+        return answer(socket, request, odd_type, body.data(), body.size());
+    }
     std::size_t next = 0;
     do {
         const auto count = std::min<std::size_t>(split, records.size() - next);
@@ -402,6 +407,11 @@ void FakeDataplane::add_denies(std::vector<peer::DenyRecord> records) {
 void FakeDataplane::answer_status_with(std::vector<std::byte> body) {
     const std::lock_guard lock(mutex_);
     odd_status_ = std::move(body);
+}
+
+void FakeDataplane::answer_list_with(peer::Type type, std::vector<std::byte> body) {
+    const std::lock_guard lock(mutex_);
+    odd_list_.emplace(type, std::move(body));
 }
 
 }  // namespace portcullis::test

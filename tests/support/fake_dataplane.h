@@ -10,8 +10,10 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "rules/peer/messages.h"
@@ -60,6 +62,8 @@ class FakeDataplane {
     void add_denies(std::vector<peer::DenyRecord> records);
     // Sent instead of the next answer to get_status, behind a right header.
     void answer_status_with(std::vector<std::byte> body);
+    // The same for the next list.
+    void answer_list_with(peer::Type type, std::vector<std::byte> body);
     peer::SessionQuery last_query() const;
 
   private:
@@ -90,6 +94,7 @@ class FakeDataplane {
     unsigned loads_ = 0;
     std::string complaint_;
     std::vector<std::byte> odd_status_;
+    std::optional<std::pair<peer::Type, std::vector<std::byte>>> odd_list_;
     peer::SessionQuery query_;
     std::vector<peer::SessionRecord> sessions_;
     std::uint32_t sessions_split_ = 100;

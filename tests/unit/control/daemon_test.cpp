@@ -198,6 +198,19 @@ TEST_F(DaemonRestart, ARefusedRestoreIsTriedAgainButNotAllTheTime) {
     settles_as("old", "old");
 }
 
+// The delays of the one before are not those of a data plane that has just come.
+TEST_F(DaemonRestart, ANewDataPlaneIsGivenThePolicyAtOnce) {
+    leave("", "old", "");
+    dataplane_->on_load(OnLoad::refuse);
+    start();
+    ASSERT_TRUE(eventually([this] { return dataplane_->loads() == 2; }));  // the third: 2 s later
+    const auto begin = std::chrono::steady_clock::now();
+    dataplane_->on_load(OnLoad::accept);
+    dataplane_->restart({});
+    EXPECT_TRUE(eventually([this] { return dataplane_->status().running == hash_of("old"); }));
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, 1500ms);
+}
+
 TEST_F(DaemonRestart, TheLinkIsBuiltAgain) {
     start_and_connect();
     dataplane_->stop_listening();
@@ -208,6 +221,22 @@ TEST_F(DaemonRestart, TheLinkIsBuiltAgain) {
     EXPECT_EQ(call("counters").error().code, RpcCode::unreachable);
     dataplane_->listen_again();
     EXPECT_TRUE(eventually([this] { return connected(); }));
+}
+
+// The delay doubles while nobody is there; it begins anew once the data plane has answered.
+TEST_F(DaemonRestart, ALinkThatIsLostOftenIsTriedAgainSoon) {
+    start_and_connect();
+    const auto begin = std::chrono::steady_clock::now();
+    for (unsigned time = 1; time <= 9; ++time) {
+        dataplane_->restart({});
+        const auto pid = dataplane_->status().pid;
+        ASSERT_TRUE(eventually([&] {
+            const auto status = call("status");
+            return status && (*status)["dataplane"]["connected"] == true &&
+                   (*status)["dataplane"]["pid"] == pid;
+        })) << time;
+    }
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, 5s) << "12 s if it only grew";
 }
 
 TEST_F(DaemonRestart, ADataPlaneThatIsStuckIsSaidToBe) {

@@ -26,6 +26,7 @@ TEST_F(MethodsTest, ChecksParameters) {
     for (const Json& params :
          {Json::object(), Json{{"topology", "a"}}, Json{{"topology", 1}, {"name", "a"}},
           Json{{"topology", "a"}, {"name", ""}}, Json{{"topology", "a"}, {"name", "a\nb"}},
+          Json{{"topology", "a"}, {"name", "a\x7f"}},
           Json{{"topology", "a"}, {"name", std::string(256, 'a')}},
           Json{{"topology", "a"}, {"name", "a"}, {"confirm_seconds", -1}},
           Json{{"topology", "a"}, {"name", "a"}, {"confirm_seconds", 86401}},
@@ -238,6 +239,49 @@ TEST_F(MethodsTest, NonsenseFromTheDataPlaneIsAnErrorAndNoMore) {
         EXPECT_TRUE(call("status"));
     }
     EXPECT_TRUE(push("alpha"));
+}
+
+TEST_F(MethodsTest, AListIsWhatItsHeadSays) {
+    options_.poll = 1h;  // polls ask for a list too
+    start_and_connect();
+    const auto list = [](std::uint32_t count, std::size_t bytes) {
+        std::vector<std::byte> body(sizeof(peer::ListHeader) + bytes);
+        const peer::ListHeader head{count, 0};
+        std::memcpy(body.data(), &head, sizeof head);
+        return body;
+    };
+    constexpr auto kRecord = sizeof(peer::RuleRecord);
+    const auto ask = [&](peer::Type type, std::vector<std::byte> body) {
+        EXPECT_TRUE(eventually([this] { return call("rules").has_value(); }));
+        dataplane_->answer_list_with(type, std::move(body));
+        return call("rules");
+    };
+    EXPECT_TRUE(ask(peer::Type::rules, list(2, 2 * kRecord)));
+    for (const auto& body : {list(0, 1),
+                             list(1, 0),
+                             list(1, kRecord - 1),
+                             list(1, kRecord + 1),
+                             list(1, 2 * kRecord),
+                             list(0x10000001, kRecord),
+                             {},
+                             list(2, 0)}) {
+        const auto answer = ask(peer::Type::rules, body);
+        ASSERT_FALSE(answer);
+        EXPECT_NE(answer.error().message.find("makes no sense: a list"), std::string::npos);
+    }
+    const auto other = ask(peer::Type::neighbours, list(0, 0));
+    ASSERT_FALSE(other);
+    EXPECT_NE(other.error().message.find("makes no sense: another list"), std::string::npos);
+}
+
+TEST_F(MethodsTest, AListHasAnEnd) {
+    start_and_connect();
+    constexpr std::size_t kTooMany = (std::size_t{64} << 20) / sizeof(peer::SessionRecord) + 1;
+    dataplane_->set_sessions(std::vector<peer::SessionRecord>(kTooMany), 300);
+    const auto answer = call("sessions");
+    ASSERT_FALSE(answer);
+    EXPECT_NE(answer.error().message.find("a list without an end"), std::string::npos);
+    EXPECT_TRUE(call("rules"));
 }
 
 }  // namespace

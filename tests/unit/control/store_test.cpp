@@ -105,9 +105,12 @@ TEST_F(StoreTest, HalfWrittenFilesAreRemovedAndDamagedImagesIgnored) {
     }
     ASSERT_TRUE(write_file(file("candidate"), "not an image"));
     fs::rename(file("candidate"), file("candidate.tmp"));
+    const auto text = directory_.path() / "topologies" / "half.yaml.tmp";
+    ASSERT_TRUE(write_file(text, "half"));
     fs::resize_file(file("current"), fs::file_size(file("current")) - 1);
     const auto store = open();
     EXPECT_FALSE(fs::exists(file("candidate.tmp")));
+    EXPECT_FALSE(fs::exists(text));
     EXPECT_FALSE(store.get(Slot::current));
     EXPECT_EQ(name(store, Slot::previous), "a");
     ASSERT_EQ(store.warnings().size(), 1U);
