@@ -38,7 +38,18 @@ TEST(Carry, WhatMattersMakesItJudgeAgain) {
     EXPECT_EQ(changed([](Policy& p) { p.rules[0].reason = "said otherwise"; }), 0U);
     EXPECT_EQ(changed([](Policy& p) { p.services[0].nodes.pop_back(); }), 0U);
     EXPECT_EQ(changed([](Policy& p) { p.rules[0].idle_seconds = 5; }), kJudgeAgain);
+    EXPECT_EQ(changed([](Policy& p) { p.rules[0].action = policy::Action::deny; }), kJudgeAgain);
+    EXPECT_EQ(changed([](Policy& p) { p.rules[0].av_path = true; }), kJudgeAgain);
+    EXPECT_EQ(changed([](Policy& p) { p.rules[0].nat = policy::NatKind::dnat; }), kJudgeAgain);
+    EXPECT_EQ(changed([](Policy& p) { p.rules[0].service = policy::kNoService; }), kJudgeAgain);
+    EXPECT_EQ(changed([](Policy& p) { p.rules[0].service = 1; }), kJudgeAgain);
+    EXPECT_EQ(changed([](Policy& p) { p.rules[0].from = policy::Zone::corporate; }), kJudgeAgain);
+    EXPECT_EQ(changed([](Policy& p) { p.rules[0].covers_own = true; }), kJudgeAgain);
+    EXPECT_EQ(changed([](Policy& p) { p.rules[0].source_ports = {1024, 65535}; }), kJudgeAgain);
     EXPECT_EQ(changed([](Policy& p) { p.rules[0].destination_ports = {443, 444}; }), kJudgeAgain);
+    EXPECT_EQ(changed([](Policy& p) { p.services[0].vip = p.services[2].vip; }), kJudgeAgain);
+    EXPECT_EQ(changed([](Policy& p) { p.services[0].transport = policy::Transport::udp; }),
+              kJudgeAgain);
     EXPECT_EQ(changed([](Policy& p) { p.services[0].port = 444; }), kJudgeAgain);
     EXPECT_EQ(changed([](Policy& p) { p.services[0].nat = policy::NatKind::dnat; }), kJudgeAgain);
     EXPECT_EQ(changed([](Policy& p) { p.addresses.pop_back(); }), kJudgeAgain);
@@ -78,7 +89,7 @@ Policy edited(Policy policy, std::uint64_t seed) {
     for (unsigned change = 0; change < changes; ++change) {
         const std::size_t at = random() % policy.rules.size();
         const auto here = policy.rules.begin() + static_cast<std::ptrdiff_t>(at);
-        switch (random() % 4) {
+        switch (random() % 5) {
             case 0: {
                 policy::Rule inserted = other.rules[random() % other.rules.size()];
                 inserted.id = "new-" + std::to_string(change);
@@ -90,6 +101,10 @@ Policy edited(Policy policy, std::uint64_t seed) {
                 break;
             case 2:
                 std::swap(*here, policy.rules[random() % policy.rules.size()]);
+                break;
+            case 3:
+                here->action = here->action == policy::Action::allow ? policy::Action::deny
+                                                                     : policy::Action::allow;
                 break;
             default:
                 here->destination_ports.last = 65535;
@@ -115,7 +130,9 @@ TEST(Carry, NeverContradictsTheMatcher) {
                 const std::uint32_t to = carry[old_verdict.rule];
                 ++(to == kJudgeAgain ? again : carried);
                 if (to == kJudgeAgain) continue;
-                ASSERT_EQ(policy::match(now, packet).rule, to) << "seed " << seed;
+                const auto verdict = policy::match(now, packet);
+                ASSERT_EQ(verdict.rule, to) << "seed " << seed;
+                ASSERT_EQ(verdict.allow, old_verdict.allow) << "seed " << seed;
             }
         }
     }
