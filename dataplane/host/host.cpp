@@ -133,7 +133,8 @@ std::optional<DropReason> Host::on_echo(const HostInterface& interface,
     const auto out = egress(ip->source);
     if (!out) return DropReason::no_route;
     // What came in whole may still be too long for the way back.
-    if (ip->payload.size() + 40 > out->interface->mtu) return DropReason::too_big;
+    const std::size_t header = ip->source.is_v4() ? 20 : 40;
+    if (header + ip->payload.size() > out->interface->mtu) return DropReason::too_big;
     Frame frame(out->interface->at, out->interface->mac, MacAddress{},
                 ip->source.is_v4() ? kEtherTypeIpv4 : kEtherTypeIpv6);
     append_echo_reply(frame, *ip);

@@ -173,6 +173,27 @@ TEST_F(HostTest, PingIsRateLimitedAndChecked) {
     EXPECT_EQ(receive(NoteKind::icmp_own, request.bytes().first(40)), DropReason::bad_ip_header);
 }
 
+// "ping -s 1472" is how people ask whether whole frames pass.
+TEST_F(HostTest, APingThatFillsTheWayBackIsAnsweredAndALongerOneIsNot) {
+    auto policy = small_policy();
+    policy->interfaces[1].mtu = 600;
+    host.on_policy(policy, {0, 1}, now);
+    for (const std::size_t data : {std::size_t{0}, std::size_t{572}})
+        EXPECT_EQ(
+            receive(NoteKind::icmp_own, echo_request("203.0.113.50", "192.0.2.1", data).bytes()),
+            std::nullopt)
+            << data;
+    EXPECT_EQ(receive(NoteKind::icmp_own, echo_request("203.0.113.50", "192.0.2.1", 573).bytes()),
+              DropReason::too_big);
+    constexpr std::size_t kFits = 1500 - 40 - 8;
+    EXPECT_EQ(receive(NoteKind::icmp_own,
+                      echo_request("2001:db8:2::55", "2001:db8:2::10", kFits).bytes()),
+              std::nullopt);
+    EXPECT_EQ(receive(NoteKind::icmp_own,
+                      echo_request("2001:db8:2::55", "2001:db8:2::10", kFits + 1).bytes()),
+              DropReason::too_big);
+}
+
 TEST_F(HostTest, EveryAnsweredAddressIsAnnouncedTwiceAndNewOnesOnAPush) {
     host.on_policy(small_policy(), {0, 1}, now);
     std::map<IpAddress, int> announced;
