@@ -265,6 +265,42 @@ TEST_F(ArpNdTest, AnAnnouncedMoveIsFollowedButNotTwiceASecond) {
     EXPECT_EQ(mac_of("192.0.2.254"), kOtherMac) << "a fail-over's gratuitous ARP";
 }
 
+// RFC 4861 section 7.2.5: what nobody asked for replaces an address only where it says so.
+TEST_F(ArpNdTest, AnAdvertisementThatDoesNotOverrideLeavesTheAddress) {
+    constexpr std::uint8_t kOverride = 0x20;
+    const PacketNote note{
+        .kind = NoteKind::resolve, .l3_offset = 14, .at = kWan, .next_hop = ip("2001:db8:2::fe")};
+    host.on_unresolved(packet(), note, now);
+    const auto advertise = [&](std::uint8_t flags, const MacAddress& mac) {
+        return receive(NoteKind::nd, icmpv6_from("2001:db8:2::fe", "2001:db8:2::1",
+                                                 nd_message(136, flags, "2001:db8:2::fe", mac)));
+    };
+    EXPECT_EQ(advertise(0x40, kPeerMac), std::nullopt);
+    ASSERT_EQ(mac_of("2001:db8:2::fe"), kPeerMac);
+    now += 5000;
+    EXPECT_EQ(advertise(0, kOtherMac), std::nullopt);
+    EXPECT_EQ(mac_of("2001:db8:2::fe"), kPeerMac);
+    EXPECT_EQ(advertise(kOverride, kOtherMac), std::nullopt);
+    EXPECT_EQ(mac_of("2001:db8:2::fe"), kOtherMac);
+}
+
+TEST_F(ArpNdTest, APushForgetsWhoIsNoNeighbourAnyMore) {
+    for (const auto* address : {"192.0.2.254", "192.0.2.66"}) {
+        const PacketNote note{
+            .kind = NoteKind::resolve, .l3_offset = 14, .at = kWan, .next_hop = ip(address)};
+        host.on_unresolved(packet(), note, now);
+        receive(NoteKind::arp, arp_from(kWan, 2, address, "192.0.2.1", kWanMac));
+        ASSERT_EQ(mac_of(address), kPeerMac);
+    }
+    const auto narrower = small_policy();
+    narrower->services.clear();
+    narrower->interfaces[0].addresses[0].prefix_length = 25;
+    host.on_policy(narrower, {0, 1}, now);
+    EXPECT_EQ(mac_of("192.0.2.66"), kPeerMac);
+    EXPECT_EQ(table.find(kWan, ip("192.0.2.254")), kNoNeighbour);
+    EXPECT_EQ(host.resolver().size(), 1U);
+}
+
 TEST_F(ArpNdTest, GarbageNeverCrashes) {
     std::mt19937 random(7);
     for (int round = 0; round < 200'000; ++round) {

@@ -94,31 +94,36 @@ struct HostTest : testing::Test {
                 std::vector<std::uint8_t> body(packet->payload.begin(), packet->payload.end());
                 std::swap(body[0], body[2]);
                 std::swap(body[1], body[3]);
+                const IpAddress to =
+                    spoil == Spoil::destination ? ip("203.0.113.10") : packet->source;
                 if (packet->protocol == kProtocolTcp) {
-                    write32(&body[8], read32(&body[4]) + 1);
+                    write32(&body[8], read32(&body[4]) + (spoil == Spoil::acknowledgement ? 2 : 1));
                     body[13] = refuse ? 0x14 : 0x12;
                     write16(&body[16], 0);
                     write16(&body[16],
                             internet_checksum(
-                                body, pseudo_header_sum(packet->source, packet->destination, 6,
-                                                        body.size())));
+                                body, pseudo_header_sum(to, packet->destination, 6, body.size())));
                 } else {
                     write16(&body[8], stun_error ? 0x0111 : 0x0101);
+                    if (spoil == Spoil::transaction) body[27] ^= 1;
                     write16(&body[6], 0);
-                    write16(&body[6], internet_checksum(body, pseudo_header_sum(packet->source,
-                                                                                packet->destination,
-                                                                                17, body.size())));
+                    write16(&body[6],
+                            internet_checksum(
+                                body, pseudo_header_sum(to, packet->destination, 17, body.size())));
                 }
-                reply.append_ip(packet->destination, packet->source, packet->protocol, body.size(),
-                                64);
+                if (spoil == Spoil::checksum) body[packet->protocol == kProtocolTcp ? 17 : 7] ^= 1;
+                reply.append_ip(packet->destination, to, packet->protocol, body.size(), 64);
                 std::memcpy(reply.append(body.size()), body.data(), body.size());
-                EXPECT_EQ(receive(NoteKind::probe_reply, reply.bytes(), frame.at), std::nullopt);
+                const auto dropped = receive(NoteKind::probe_reply, reply.bytes(), frame.at);
+                EXPECT_TRUE(spoil != Spoil::nothing || !dropped);
                 const auto bytes = reply.bytes();
                 given_answers.push_back({frame.at, {bytes.begin(), bytes.end()}});
             }
         }
     }
     bool refuse = false, stun_error = false;
+    enum class Spoil { nothing, checksum, acknowledgement, transaction, destination };
+    Spoil spoil = Spoil::nothing;  // of every answer
     int resets = 0;
     bool up(std::string_view service, std::string_view node) {
         for (const auto& entry : host.prober().list())
@@ -164,6 +169,11 @@ TEST_F(HostTest, PingIsRateLimitedAndChecked) {
     for (int i = 0; i < 250; ++i)
         if (!receive(NoteKind::icmp_own, request.bytes())) ++answered;
     EXPECT_EQ(answered, 100);
+    EXPECT_EQ(receive(NoteKind::icmp_own, request.bytes()), DropReason::host_rate_limit);
+    now += 9;  // 100 a second: one in 10 ms
+    EXPECT_EQ(receive(NoteKind::icmp_own, request.bytes()), DropReason::host_rate_limit);
+    now += 1;
+    EXPECT_EQ(receive(NoteKind::icmp_own, request.bytes()), std::nullopt);
     EXPECT_EQ(receive(NoteKind::icmp_own, request.bytes()), DropReason::host_rate_limit);
     now += 100;
     EXPECT_EQ(receive(NoteKind::icmp_own, request.bytes()), std::nullopt);
@@ -301,6 +311,35 @@ TEST_F(HostTest, ALateAnswerIsNoDrop) {
         EXPECT_EQ(receive(NoteKind::probe_reply, other, given.at), DropReason::host_unhandled);
     }
     EXPECT_TRUE(sink.changes.empty());
+}
+
+// What a stranger could send who has not seen the probe, or the wire has damaged.
+TEST_F(HostTest, AnAnswerThatIsNotExactIsSilence) {
+    const auto all = [](IpAddress, std::uint16_t) { return true; };
+    for (const Spoil each : {Spoil::checksum, Spoil::acknowledgement, Spoil::transaction,
+                             Spoil::destination, Spoil::nothing}) {
+        spoil = each;
+        host.on_policy(nullptr, {}, now);
+        start(0);
+        for (int i = 0; i < 5; ++i) probe_round(all);
+        const int which = static_cast<int>(each);
+        EXPECT_EQ(up("access-443/tcp", "edge1"),
+                  each == Spoil::nothing || each == Spoil::transaction)
+            << which;
+        EXPECT_EQ(up("av-3478/udp", "edge1"),
+                  each == Spoil::nothing || each == Spoil::acknowledgement)
+            << which;
+    }
+}
+
+// As after the rollback of the first policy of all.
+TEST_F(HostTest, WithoutAPolicyNobodyIsProbedAnyMore) {
+    start();
+    host.on_policy(nullptr, {}, now);
+    EXPECT_TRUE(host.prober().list().empty());
+    sink.take_sent();
+    for (const Millis end = now + 5000; now < end; now += 100) host.tick(now);
+    EXPECT_TRUE(sink.take_sent().empty());
 }
 
 TEST_F(HostTest, AStrangersAnswerIsNone) {
