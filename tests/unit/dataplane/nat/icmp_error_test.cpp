@@ -142,8 +142,10 @@ TEST(IcmpError, OnlyErrorsAboutASessionsPacketsAreRead) {
     quote = udp.bytes;
     put16(quote, 6, 0x2000);
     EXPECT_TRUE(parse(3, quote, a)) << "a first fragment";
-    put16(quote, 6, 0x2001);
-    EXPECT_FALSE(parse(3, quote, a)) << "another fragment";
+    for (unsigned offset = 1; offset < 0x2000; offset <<= 1) {
+        put16(quote, 6, static_cast<std::uint16_t>(0x2000 | offset));
+        EXPECT_FALSE(parse(3, quote, a)) << "another fragment, at " << offset;
+    }
     quote = udp.bytes;
     quote[0] = 0x65;
     EXPECT_FALSE(parse(3, quote, a));
@@ -156,6 +158,17 @@ TEST(IcmpError, OnlyErrorsAboutASessionsPacketsAreRead) {
     EXPECT_FALSE(parse(3, quote, a)) << "no protocol of ours";
     const TestPacket inner_error = make_icmp_error(a, b, 3, 0, udp.bytes);
     EXPECT_FALSE(parse(3, inner_error.bytes, a)) << "an error about an error";
+}
+
+// It would be looked up as the session of an IPv4 address.
+TEST(IcmpError, AQuotedAddressThatIsMappedIsNone) {
+    const IpAddress a = ip("2001:db8::1");
+    const IpAddress b = ip("2001:db8::2");
+    Bytes quote = make_udp(a, b, 1000, 2000, {1, 2, 3, 4}).bytes;
+    EXPECT_TRUE(parse_icmp_error(make_icmp_error(b, a, 1, 0, quote).view(), 0));
+    std::fill_n(quote.begin() + 24, 10, std::uint8_t{0});
+    quote[34] = quote[35] = 0xff;
+    EXPECT_FALSE(parse_icmp_error(make_icmp_error(b, a, 1, 0, quote).view(), 0));
 }
 
 TEST(IcmpError, ExtensionHeadersInAQuote) {
@@ -178,6 +191,7 @@ TEST(IcmpError, ExtensionHeadersInAQuote) {
     EXPECT_EQ(flow->l4_offset, 40 + 8 + 40 + 24);
     EXPECT_TRUE(with({17, 0, 0, 1, 0, 0, 0, 9}, 44)) << "a first fragment";
     EXPECT_FALSE(with({17, 0, 0, 8, 0, 0, 0, 9}, 44)) << "another fragment";
+    EXPECT_FALSE(with({17, 0, 0x80, 0, 0, 0, 0, 9}, 44)) << "one far behind";
     EXPECT_FALSE(with({17, 200, 0, 0, 0, 0, 0, 0}, 60)) << "beyond the quote";
     Bytes chain;
     for (unsigned i = 0; i < 6; ++i) append(chain, {60, 0, 1, 4, 0, 0, 0, 0});

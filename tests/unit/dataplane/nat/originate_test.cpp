@@ -171,6 +171,11 @@ TEST(Originate, SessionResetsReachBothEnds) {
         ASSERT_TRUE(read_tcp_segment(early.view(), s));
         EXPECT_EQ(s.flags, kTcpRst | kTcpAck);
         EXPECT_EQ(s.ack, 78U);
+        // The responder has sent nothing that an ACK could be about.
+        early = built(out, build_session_reset(session, Direction::responder, ResetAt::sent, out));
+        ASSERT_TRUE(read_tcp_segment(early.view(), s));
+        EXPECT_EQ(s.flags, kTcpRst);
+        EXPECT_EQ(s.sequence, 78U);
         tcp_track(session, Direction::responder, segment(500, 78, kTcpSyn | kTcpAck, 0));
         tcp_track(session, Direction::initiator, segment(78, 501, kTcpAck, 300));
         tcp_track(session, Direction::responder, segment(501, 378, kTcpAck, 40));
