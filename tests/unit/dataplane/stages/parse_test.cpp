@@ -406,6 +406,15 @@ TEST(Parse, NeighbourDiscovery) {
                      test::put16(b, 4, 23);
                  }),
               "bad-l4-header");
+    EXPECT_EQ(nd(135, 255, solicited,
+                 [](Bytes& b) {
+                     b[6] = 60;
+                     const std::array<std::uint8_t, 8> padding = {58, 0, 1, 4};
+                     b.insert(b.begin() + 40, padding.begin(), padding.end());
+                     test::put16(b, 4, static_cast<unsigned>(b.size() - 40));
+                 }),
+              "bad-l4-header")
+        << "main reads what follows the IPv6 header";
     EXPECT_EQ(nd(134, 255, all_nodes), "not-for-us");
     EXPECT_EQ(nd(128, 255, all_nodes), "not-for-us");
     EXPECT_EQ(nd(135, 255, {0x33, 0x33, 0, 0, 0, 2}), "not-for-us");
