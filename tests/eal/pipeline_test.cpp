@@ -193,6 +193,23 @@ TEST(Pipeline, DenialsHaveTheirReasons) {
     EXPECT_EQ(rig.active().hits.total(0), 1U);
 }
 
+TEST(Pipeline, DenialsBeyondTheSamplesAreCounted) {
+    constexpr unsigned kMore = 50;
+    Rig rig(settled());
+    rig.publish(::portcullis::test::small_policy());
+    const TestPacket denied = make_udp(kClient, kAvVip, 40000, 3479, {1});
+    for (unsigned i = 0; i < DenyRing::kCapacity + kMore; ++i) {
+        rig.from_wan(denied);
+        rig.pump();
+    }
+    std::vector<DenySample> samples(2 * DenyRing::kCapacity);
+    EXPECT_EQ(rig.worker(0).denies().take(samples), DenyRing::kCapacity);
+    rig.from_wan(denied);
+    rig.pump();
+    ASSERT_EQ(rig.worker(0).denies().take(samples), 1U);
+    EXPECT_EQ(samples[0].suppressed, kMore);
+}
+
 TEST(Pipeline, FramesOnUnknownVlansAndForOthers) {
     Rig rig(settled());
     rig.publish(::portcullis::test::small_policy());
@@ -473,6 +490,30 @@ TEST(Pipeline, ASiteRuleForAnAddressOfOursForwardsNothing) {
     rig.expect_identity();
 }
 
+TEST(Pipeline, NorDoesARuleThatTranslatesTheSource) {
+    Rig rig(settled());
+    auto policy = ::portcullis::test::small_policy();
+    policy::Service& out = policy.services.emplace_back();
+    out.name = "access-outbound/tcp";
+    out.vip = kAccessVip;
+    out.nat = policy::NatKind::snat;
+    policy::Rule rule = policy.rules.back();
+    rule.id = "to-a-partner-with-our-address";
+    rule.nat = policy::NatKind::snat;
+    rule.service = static_cast<std::uint32_t>(policy.services.size() - 1);
+    rule.to = policy::Zone::edge_external;
+    rule.destinations = {policy::Prefix::host(kAvVip)};
+    rule.destination_ports = {5061, 5061};
+    policy.rules.push_back(rule);
+    ASSERT_EQ(policy::find_defect(policy), std::nullopt);
+    rig.publish(policy);
+    rig.from_dmz(make_tcp(kEdgeNode, kAvVip, 40000, 5061, tcp(kSyn, 1)));
+    rig.pump();
+    EXPECT_EQ(rig.drops(), "host-unhandled 1");
+    EXPECT_TRUE(rig.sent(kDmz).empty());
+    EXPECT_EQ(rig.worker(0).sessions().size(), 0U);
+}
+
 TEST(Pipeline, ProbeRepliesOnlyFromThePerimeter) {
     Rig rig(settled());
     rig.publish(::portcullis::test::small_policy());
@@ -491,6 +532,26 @@ TEST(Pipeline, ProbeRepliesOnlyFromThePerimeter) {
     rig.pump();
     EXPECT_TRUE(rig.punted().empty());
     EXPECT_EQ(rig.drops(), "no-rule 3");
+    // A node's address on the Internet's wire is forged, and no answer of the node.
+    rig.from_wan(make_udp(kAvNode, ip("192.0.2.1"), 3478, kProbePorts.first, {1}));
+    rig.pump();
+    EXPECT_TRUE(rig.punted().empty());
+    EXPECT_EQ(rig.drops(), "spoofed-source 1, no-rule 3");
+}
+
+// The same, where the hosts behind the interface are not of the perimeter.
+TEST(Pipeline, CorporateHostsAreNotProbed) {
+    Rig rig(settled());
+    auto policy = ::portcullis::test::small_policy();
+    policy.interfaces[kDmz].zones = {};
+    policy.interfaces[kDmz].zones.add(policy::Zone::corporate);
+    for (policy::AddressClass& entry : policy.addresses)
+        if (entry.zone == policy::Zone::edge_external) entry.zone = policy::Zone::corporate;
+    rig.publish(policy);
+    rig.from_dmz(make_udp(kAvNode, ip("203.0.113.1"), 3478, kProbePorts.first, {1}));
+    rig.pump();
+    EXPECT_TRUE(rig.punted().empty());
+    EXPECT_EQ(rig.drops(), "no-rule 1");
 }
 
 TEST(Pipeline, AfterARestartConnectionsArePickedUpOrReset) {
@@ -525,6 +586,20 @@ TEST(Pipeline, AfterARestartConnectionsArePickedUpOrReset) {
             EXPECT_EQ(rig.worker(0).sessions().size(), 1U);
         }
         rig.expect_identity();
+    }
+}
+
+// Nobody's connection through us: from the inside to a service of the VIP, which no rule allows; and,
+// once nothing is picked up any more, to a port that main sends its probes from.
+TEST(Pipeline, WhatCannotHaveBeenTranslatedIsNotReset) {
+    for (const bool settled_already : {false, true}) {
+        Rig rig(settled_already ? settled() : RigOptions{});
+        rig.publish(::portcullis::test::small_policy());
+        const std::uint16_t port = settled_already ? kProbePorts.first : 443;
+        rig.from_dmz(make_tcp(kEdgeNode, kAccessVip, 40000, port, tcp(kAckOnly, 1000, 2000, 10)));
+        rig.pump();
+        EXPECT_EQ(rig.drops(), "not-a-syn 1");
+        EXPECT_TRUE(rig.sent(kDmz).empty());
     }
 }
 

@@ -135,6 +135,37 @@ TEST_F(Reload, ABindingWhoseNodeIsGoneEnds) {
     EXPECT_NE(anew.to(), av.to());
 }
 
+// Where its key expects them nobody would look for the node's packets any more.
+TEST_F(Reload, ASessionWhoseNodeIsBehindAnotherInterfaceEnds) {
+    auto policy = small();
+    policy.interfaces[kDmz].vlan = kDmzVlan + 1;
+    rig.publish(policy);
+    rig.from_wan(make_tcp(kClient, kAccessVip, 40000, 443, {1001, 5001, 0x18, 65535, 10}));
+    rig.from_wan(make_udp(kClient, kAvVip, 40000, 3478, {1}));
+    rig.pump();
+    EXPECT_EQ(rig.drops(), "binding-gone 2");
+    EXPECT_EQ(rig.one_sent(kWan).packet.bytes[33] & 0x04, 0x04);
+}
+
+// What a new session would have, one that goes on has too.
+TEST_F(Reload, AJudgedSessionLivesByItsNewRule) {
+    auto policy = small();
+    policy.rules[0].idle_seconds = 77;
+    policy.rules[2].idle_seconds = 78;
+    policy.rules[2].av_path = true;
+    rig.publish(policy);
+    data_both_ways();
+    EXPECT_EQ(rig.drops(), "");
+    unsigned seen = 0;
+    rig.worker(0).sessions().visit(0, 256, [&](const Session& session) {
+        const bool tcp = session.key[0].protocol == 6;
+        EXPECT_EQ(session.idle_ms, idle_milliseconds(tcp ? 77 : 78));
+        EXPECT_EQ(session.av_path, !tcp);
+        ++seen;
+    });
+    EXPECT_EQ(seen, 2U);
+}
+
 TEST_F(Reload, TwoGenerationsLaterSessionsAreJudgedAgain) {
     rig.publish(small());
     rig.publish(small());
@@ -211,6 +242,43 @@ TEST(ReloadWorkers, AMovedFlowStartsAnewAtItsNewOwner) {
     EXPECT_EQ(rig.worker(1 - before).sessions().size(), 1U);
     EXPECT_EQ(rig.total(&Counters::handed_out), 1U);
     EXPECT_EQ(rig.drops(), "");
+    rig.expect_identity();
+}
+
+TEST(ReloadWorkers, AMovedConnectionIsReset) {
+    const IpAddress node = ip("203.0.113.31");
+    RigOptions options;
+    options.workers = 2;
+    options.already_running = 200'000;
+    Rig rig(options);
+    const unsigned before = worker_of(node, 2);
+    IpAddress client = ip("223.0.113.1");
+    for (std::uint32_t host = 1; worker_of(client, 2) == before; ++host)
+        client = IpAddress::from_v4(0xdf007100 + host);
+    policy::Policy inside = small();
+    inside.interfaces[kWan].zones.add(policy::Zone::edge_external);
+    inside.addresses.push_back({policy::Prefix::parse("223.0.113.0/24").value(),
+                                policy::AddressKind::member, policy::Zone::edge_external});
+    std::ranges::stable_sort(inside.addresses, std::greater{},
+                             [](const policy::AddressClass& c) { return c.prefix.length(); });
+    inside.rules[3].from = policy::Zone::edge_external;
+    rig.publish(inside);
+    const auto syn = [&] {
+        rig.from_wan(make_tcp(client, node, 40000, 50001, {1000, 0, 0x02}), before);
+        rig.pump();
+    };
+    syn();
+    ASSERT_EQ(rig.sent(kDmz).size(), 1U) << rig.drops();
+
+    rig.publish(small());
+    syn();
+    EXPECT_EQ(rig.one_sent(kWan).packet.bytes[33], 0x14) << "the client's";
+    const auto within = rig.sent(kDmz);
+    ASSERT_EQ(within.size(), 2U) << "the node's, and the first of a connection at the new owner";
+    EXPECT_EQ(std::ranges::count_if(within,
+                                    [](const Sent& sent) { return sent.packet.bytes[33] == 0x04; }),
+              1);
+    EXPECT_EQ(rig.worker(1 - before).sessions().size(), 1U);
     rig.expect_identity();
 }
 

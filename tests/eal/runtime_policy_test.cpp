@@ -359,12 +359,17 @@ TEST(Nodes, DeadOnesAreNotChosenAndOthersStay) {
 
 TEST(Nodes, WeightsAreShares) {
     Policy policy = test::small_policy();
-    policy.services[0].nodes[1].weight = 3;
-    const auto runtime = build(policy);
-    unsigned heavy = 0;
-    for (std::uint32_t i = 0; i < 10'000; ++i)
-        heavy += runtime->choose_node(0, policy::IpAddress::from_v4(0xc6000000 + i)).value();
-    EXPECT_NEAR(heavy, 7500, 200);
+    auto& nodes = policy.services[0].nodes;
+    nodes[1].weight = 3;
+    nodes.push_back({"edge3", *policy::IpAddress::parse("203.0.113.13"), 1});
+    for (const unsigned share : {6000U, 7500U}) {
+        const auto runtime = build(policy);
+        unsigned heavy = 0;
+        for (std::uint32_t i = 0; i < 10'000; ++i)
+            heavy += runtime->choose_node(0, policy::IpAddress::from_v4(0xc6000000 + i)) == 1U;
+        EXPECT_NEAR(heavy, share, 200);
+        nodes.pop_back();
+    }
 }
 
 TEST(Nodes, LivenessSurvivesAReload) {
