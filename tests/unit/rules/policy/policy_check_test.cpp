@@ -16,13 +16,35 @@ TEST(FindDefect, TheTinyPolicyIsSound) {
     EXPECT_EQ(find_defect(tiny_policy()), std::nullopt);
 }
 
+TEST(FindDefect, WhatIsJustRightIsSound) {
+    const std::function<void(Policy&)> cases[] = {
+        [](Policy& p) { p.interfaces[1].vlan = 4094; },
+        [](Policy& p) { p.interfaces[0].mtu = 1280; },
+        [](Policy& p) { p.interfaces[1].mtu = 68; },
+        [](Policy& p) { p.services[1].nodes[0].weight = 1000; },
+        [](Policy& p) { p.databases[2].width = kMaxWidth; },
+        [](Policy& p) { p.databases[2].serialised.resize(kMaxDatabaseBytes); },
+    };
+    for (const auto& change : cases) {
+        auto policy = tiny_policy();
+        change(policy);
+        EXPECT_EQ(find_defect(policy), std::nullopt);
+    }
+}
+
 TEST(FindDefect, NamesEachDefect) {
     const std::pair<std::function<void(Policy&)>, std::string> cases[] = {
         {[](Policy& p) { p.settings.probe_fall = 0; }, "settings: a probe setting is 0"},
+        {[](Policy& p) { p.settings.probe_rise = 0; }, "settings: a probe setting is 0"},
+        {[](Policy& p) { p.settings.probe_interval_ms = 0; }, "settings: a probe setting is 0"},
         {[](Policy& p) { p.interfaces[0].name.clear(); }, "interface : has no name or no device"},
+        {[](Policy& p) { p.interfaces[0].device.clear(); },
+         "interface wan: has no name or no device"},
         {[](Policy& p) { p.interfaces[1].vlan = 4095; }, "interface dmz-x: VLAN beyond 4094"},
         {[](Policy& p) { p.interfaces[0].mtu = 1279; },
          "interface wan: MTU below the protocol's least"},
+        {[](Policy& p) { p.interfaces[1].mtu = 67; },
+         "interface dmz-x: MTU below the protocol's least"},
         {[](Policy& p) { std::swap(p.interfaces[1].answered[0], p.interfaces[1].answered[1]); },
          "interface dmz-x: answered addresses are not sorted"},
         {[](Policy& p) { p.interfaces[1].device = "wan"; }, "two interfaces on wan.0"},
@@ -41,11 +63,19 @@ TEST(FindDefect, NamesEachDefect) {
          "service av-3478/udp: a node of another family"},
         {[](Policy& p) { p.services[1].nodes[0].weight = 0; },
          "service av-3478/udp: a weight outside 1-1000"},
+        {[](Policy& p) { p.services[1].nodes[0].weight = 1001; },
+         "service av-3478/udp: a weight outside 1-1000"},
         {[](Policy& p) { p.services[1].nodes.clear(); }, "service av-3478/udp: has no node"},
         {[](Policy& p) { p.services[1].port = 0; }, "service av-3478/udp: has no port"},
         {[](Policy& p) { p.services[1].nat = NatKind::none; },
          "service av-3478/udp: translates nothing"},
         {[](Policy& p) { p.services[3].port = 1; }, "service sip-out: snat has node or port"},
+        {[](Policy& p) { p.services[3].nodes = p.services[1].nodes; },
+         "service sip-out: snat has node or port"},
+        {[](Policy& p) { p.services[3].vip = ip("2001:db8::1"); },
+         "rule sip-out disagrees with its service"},
+        {[](Policy& p) { p.services[3].transport = Transport::udp; },
+         "rule sip-out disagrees with its service"},
         {[](Policy& p) { p.rules[testing::kDirect].id.clear(); }, "rule  has no id"},
         {[](Policy& p) {
              auto& list = p.rules[testing::kDirect].destinations;
