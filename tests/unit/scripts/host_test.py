@@ -210,6 +210,28 @@ class NicTest(Tree):
         self.refused(self.nic_script("bind", "--dry-run", FIRST), "stays with mlx5_core")
 
 
+    def other_driver(self, address, driver):
+        link = f"{self.root}/sys/bus/pci/devices/{address}/driver"
+        os.unlink(link)
+        os.symlink(f"../../drivers/{driver}", link)
+
+    @as_root
+    def test_from_one_userspace_driver_to_another_the_kernels_is_remembered(self):
+        self.other_driver(FIRST, "igb_uio")
+        self.put(f"run/portcullis/nic/{FIRST}", "igb")
+        self.assertEqual(self.nic_script("bind", FIRST).returncode, 0)
+        result = self.nic_script("unbind", FIRST)
+        self.assertIn(f"{FIRST}: vfio-pci -> igb\n", result.stdout, result)
+
+    def test_routes_that_lead_nowhere_keep_no_nic(self):
+        with open(f"{self.root}/proc/net/route", "a", encoding="utf-8") as file:
+            file.write("eth1\t00000000\t0100000A\t0002\t0\t0\t0\t00000000\t0\t0\t0\n")  # a gateway, but down
+        nothing = "0" * 32
+        self.put("proc/net/ipv6_route", "".join(
+            f"{nothing} 00 {nothing} 00 {nothing} ffffffff 00000001 00000000 {flags} eth1\n" for flags in ("00200201", "80000001")))
+        self.assertEqual(self.nic_script("bind", "--dry-run", FIRST).returncode, 0)
+
+
 class HugepagesTest(Tree):
     def reserved(self):
         return [self.get(f"sys/devices/system/node/node{n}/hugepages/hugepages-2048kB/nr_hugepages").strip() for n in (0, 1)]
@@ -243,6 +265,37 @@ class HugepagesTest(Tree):
         self.refused(self.run_script("hugepages", "set", "4G", "--node", "0", "--dry-run"), "to spare")
         self.assertEqual(self.run_script("hugepages", "set", "4G", "--dry-run").returncode, 0)  # two nodes have it
         self.refused(self.run_script("hugepages", "set", "2", "--dry-run"), "4 pages of 2 MiB are in use on node 0")
+
+        self.refused(self.run_script("hugepages", "set", "7", "--dry-run"), "4 pages of 2 MiB are in use on node 1")
+        self.assertEqual(self.run_script("hugepages", "set", "8", "--dry-run").returncode, 0)
+        # Another page size has nothing to do with it.
+        self.put("sys/kernel/mm/hugepages/hugepages-1048576kB/x", "")
+        self.refused(self.run_script("hugepages", "set", "4G", "--node", "0", "--dry-run"), "to spare")
+
+    def test_a_size_is_rounded_up(self):
+        for amount, pages in (("17M", 9), ("18M", 9), ("19M", 10)):
+            result = self.run_script("hugepages", "set", amount, "--node", "1", "--dry-run")
+            self.assertIn(f"echo {pages} > ", result.stdout, result)
+
+    @as_root
+    def test_what_the_kernel_cannot_find_is_given_back(self):
+        where = f"{self.root}/sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages"
+        os.unlink(where)
+        os.symlink("/dev/null", where)  # it never has any
+        result = self.run_script("hugepages", "set", "100")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("nothing was changed", result.stderr)
+        self.assertIn("node 0: 8 -> 50", result.stdout)
+        self.assertEqual(self.reserved()[0], "8")
+
+    @as_root
+    def test_memory_is_given_back_before_more_is_taken(self):
+        self.assertEqual(self.run_script("hugepages", "set", "16").returncode, 0)  # keeps 8 and 8
+        for node, count in ((0, 4), (1, 20)):
+            self.put(f"sys/devices/system/node/node{node}/hugepages/hugepages-2048kB/nr_hugepages", f"{count}\n")
+        self.count_as_the_kernel_does()
+        result = self.run_script("hugepages", "restore")
+        self.assertEqual(result.stdout.splitlines(), ["node 1: 20 -> 8 pages of 2 MiB", "node 0: 4 -> 8 pages of 2 MiB"])
 
     def test_what_is_not_there(self):
         self.refused(self.run_script("hugepages", "set", "1", "--page-size", "1G", "--dry-run"), "has no pages of 1024 MiB")
@@ -283,6 +336,28 @@ class HostCheckTest(Tree):
         code, found = self.findings("--vdev")
         self.assertEqual(code, 1)
         self.assertIn("lacks sse4_1, sse4_2, popcnt, cx16", found["cpu", "fail"][0])
+
+    def test_one_lacking_flag_prevents_running(self):
+        self.enough_pages()
+        self.put("proc/cpuinfo", "model name : Odd\nflags : ssse3 sse4_1 sse4_2 cx16 avx2\n")
+        code, found = self.findings()
+        self.assertEqual(code, 1)
+        self.assertIn("lacks popcnt,", found["cpu", "fail"][0])
+
+    def test_ticks_on_one_isolated_core_warn(self):
+        self.enough_pages()
+        self.put("proc/cmdline", "quiet isolcpus=2-3 nohz_full=2 rcu_nocbs=2-3")
+        _, found = self.findings()
+        self.assertIn("no nohz_full for them", found["cores", "warn"][0])
+
+    def test_one_nic_that_dpdk_can_take_is_enough(self):
+        self.enough_pages()
+        link = f"{self.root}/sys/bus/pci/devices/{SECOND}/driver"  # the last in the list
+        os.unlink(link)
+        os.symlink("../../drivers/of-nobody", link)
+        code, found = self.findings()
+        self.assertEqual(code, 0, found)
+        self.assertIn("no DPDK driver known for it", found["NIC", "warn"][0])
 
     def test_without_iommu_or_nic(self):
         self.enough_pages()
