@@ -133,6 +133,21 @@ TEST(SiteRules, AWideAllowKeepsMediaPortsOfNodesApart) {
     EXPECT_FALSE(path("10.20.0.99", 443));
 }
 
+// What the media rule takes is not the whole of a rule that names more hosts, at its very port.
+TEST(SiteRules, AnAllowAtAMediaPortReachesTheOtherHostsToo) {
+    auto topology = small_topology();
+    auto rule = site("admin", Action::allow, Zone::corporate, Zone::edge_internal, {Transport::tcp},
+                     {{443, 443}});
+    rule.destinations = {net("10.20.0.0/24")};
+    for (const bool named : {true, false}) {
+        if (!named) rule.destinations.clear();
+        topology.site_rules = {rule};
+        const auto policy = compile_ok(topology);
+        EXPECT_TRUE(tcp(policy, kLan, "10.30.9.9", "10.20.0.11", 443).allow);
+        EXPECT_TRUE(tcp(policy, kLan, "10.30.9.9", "10.20.0.99", 443).allow);
+    }
+}
+
 TEST(SiteRules, APortThatTheVipDoesNotHaveIsAnErrorWithPlaceAndMend) {
     auto topology = small_topology();
     auto rule = site("wrong", Action::allow, Zone::corporate, Zone::edge_external, {Transport::tcp},

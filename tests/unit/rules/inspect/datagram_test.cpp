@@ -162,6 +162,18 @@ TEST_F(DatagramTest, QuestionsOfTunnels) {
         dns_query(std::string(63, 'a') + "." + std::string(63, 'b') + "." + std::string(63, 'c'))));
 }
 
+// RFC 1035 2.3.4: 255 bytes, length bytes and the last 0 included.
+TEST_F(DatagramTest, ANameHasAtMost255Bytes) {
+    const auto name = [](std::size_t last) {
+        return std::string(63, 'a') + "." + std::string(63, 'b') + "." + std::string(63, 'c') +
+               "." + std::string(last, 'd');
+    };
+    expect_recognised(Conversation(dns).client_datagram(dns_query(name(61))));
+    for (const std::size_t last : {62, 63})
+        expect_refused(Conversation(dns).client_datagram(dns_query(name(last))),
+                       Violation::bad_length);
+}
+
 TEST_F(DatagramTest, RtpHasToGoOn) {
     Conversation stream(media);
     expect_open(stream.client_datagram(rtp(7, 65535)));
