@@ -39,8 +39,8 @@ class Prediction(unittest.TestCase):
 
 
 class JudgeTest(unittest.TestCase):
-    def judged(self, change=lambda there, back: None, rss=True):
-        """How many checks failed for a few A/V flows, and the full-NAT ones; `change` spoils the first."""
+    def judged(self, change=lambda there, back: None, rss=True, spoilt="dnat", answered=True):
+        """How many checks failed for a few A/V flows, and the full-NAT ones; `change` spoils the first of `spoilt`."""
         judge = Judge("igb", 2, lambda text: None)
         if rss:
             judge.rss = {"wan": prediction.Rss("source", 128, 2), "inside": prediction.Rss("destination", 128, 2)}
@@ -56,9 +56,10 @@ class JudgeTest(unittest.TestCase):
                     queue = judge.queue_of(passage)
                     passage.received = {queue: 33, 1 - queue: 1}
                     passage.handed_out = {queue: 32 * (queue != owner), 1 - queue: 0}
-                if number == 0 and nat == "dnat":
+                first = number == 0 and nat == spoilt
+                if first:
                     change(*passages)
-                judge.flow(flow, *passages)
+                judge.flow(flow, passages[0], passages[1] if answered or not first else None)
                 flows.append(flow)
         judge.all_flows(flows)
         return judge.failed
@@ -83,6 +84,26 @@ class JudgeTest(unittest.TestCase):
         for change in (another_queue, spread, lost, handed):
             with self.subTest(change.__name__):
                 self.assertGreater(self.judged(change), 0)
+
+    def test_what_never_came_fails(self):
+        self.assertEqual(self.judged(answered=False), 1)
+        judge = Judge("igb", 2, lambda text: None)
+        judge.all_flows([])  # nothing was seen, so nothing has been shown
+        self.assertGreaterEqual(judge.failed, 4)
+
+    def test_a_reply_outside_of_its_owners_slice_fails(self):
+        def to_the_other(_, back):
+            *ends, port, protocol = back.tuple_in
+            back.tuple_in = (*ends, 2000 if port > 40000 else 42000, protocol)
+
+        # Where the packets go is as predicted all the same: the port plays no part in it.
+        self.assertEqual(self.judged(to_the_other, spoilt="full"), 1)
+
+    def test_a_packet_that_was_handed_over_for_nothing_fails(self):
+        def handed(there, _):
+            there.handed_out = {queue: 32 * (count == 33) for queue, count in there.received.items()}
+
+        self.assertEqual(self.judged(handed, spoilt="full"), 1)
 
 
 class CacheTest(unittest.TestCase):

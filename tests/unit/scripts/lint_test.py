@@ -2,9 +2,11 @@
 """scripts/lint finds what it says it finds, and fails then: in a repository of a few files, one of them bad."""
 import os
 import subprocess
+import sys
 import tempfile
 import unittest
 
+sys.dont_write_bytecode = True
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../..")
 NEEDS = ("scripts/lint", "scripts/include_table.py", ".clang-format")
 GOOD_HEADER = "#pragma once\n\ninline int one() {\n    return 1;\n}\n"
@@ -50,6 +52,27 @@ class Lint(unittest.TestCase):
     def test_include_table(self):
         self.write("rules/two.cpp", "#include <rte_mbuf.h>\n")
         self.assert_finds("include table", "rules/two.cpp")
+
+    def test_who_may_include_what(self):
+        """The table itself: a line for each sentence of the README's about it."""
+        sys.path.insert(0, os.path.join(ROOT, "scripts"))
+        from include_table import check  # pylint: disable=import-outside-toplevel
+
+        may = [("rules/topology/yaml.cpp", "<yaml.h>"), ("rules/inspect/scan.cpp", "<hs/hs_runtime.h>"), ("rules/a.cpp", "<vector>"),
+               ("control/a.cpp", "<sys/socket.h>"), ("control/a.cpp", "<spdlog/spdlog.h>"), ("control/a.cpp", '"rules/policy/policy.h"'),
+               ("dataplane/worker.cpp", "<spdlog/spdlog.h>"), ("dataplane/a.cpp", '"rules/peer/messages.h"'),
+               ("dataplane/stages/a.cpp", "<rte_mbuf.h>"), ("nic/a.cpp", "<rte_ethdev.h>"), ("tests/a.cpp", '"control/daemon.h"')]
+        may_not = [("rules/a.cpp", "<yaml.h>"), ("rules/inspect/scan.cpp", "<yaml.h>"), ("rules/a.cpp", "<sys/socket.h>"),
+                   ("rules/a.cpp", "<unistd.h>"), ("rules/a.cpp", '"control/store.h"'), ("rules/a.cpp", "<spdlog/spdlog.h>"),
+                   ("control/a.cpp", "<rte_mbuf.h>"), ("control/a.cpp", '"dataplane/packet.h"'), ("control/a.cpp", '"nic/eal.h"'),
+                   ("control/a.cpp", "<pcap/pcap.h>"), ("dataplane/a.cpp", '"rules/topology/load.h"'), ("dataplane/a.cpp", '"control/fd.h"'),
+                   ("dataplane/stages/a.cpp", "<spdlog/spdlog.h>"), ("dataplane/session/a.cpp", "<spdlog/fmt/fmt.h>"),
+                   ("dataplane/nat/a.cpp", "<spdlog/spdlog.h>"), ("nic/a.cpp", '"dataplane/packet.h"'), ("nic/a.cpp", '"rules/policy/policy.h"'),
+                   ("nic/a.cpp", "<spdlog/spdlog.h>"), ("rules/a.cpp", '"tests/support/a.h"'), ("rules/a.cpp", '"a.h"')]
+        for allowed, cases in ((True, may), (False, may_not)):
+            for path, header in cases:
+                with self.subTest(path=path, header=header):
+                    self.assertEqual(check(path, 1, header[0], header[1:-1]) is None, allowed)
 
     def test_a_header_that_does_not_compile_alone(self):
         self.write("rules/one.h", "#pragma once\n\ninline std::string one() {\n    return {};\n}\n")
