@@ -40,6 +40,11 @@ class Markdown(unittest.TestCase):
         self.assertIn("| inprocess: memif, rate | 0.85 × testpmd | ≥ 0.90 | ≥ 0.95 | **no** |", self.text)
         self.assertLess(self.text.index("reached?"), self.text.index("Example CPU"))
 
+    def test_a_ratio_that_turns_the_value_round_is_to_be_higher(self):
+        turned = Result(group="g", case="c", figure="cycles", unit="cycles", values=[20], floor=[10], floor_name="macswap",
+                        better="lower", ratio="floor/value", judged="ratio", must=0.4)
+        self.assertEqual(report.judged_row(turned), ["g: c, cycles", "0.50 of macswap", "≥ 0.40", "–", "yes"])
+
     def test_a_section_for_each_group(self):
         self.assertIn("## In one process", self.text)
         self.assertIn("| full\\|64B | cycles a packet | cycles | 130 (128–140) | 40 macswap | – |  |", self.text)

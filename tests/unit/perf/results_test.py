@@ -59,6 +59,8 @@ class Results(unittest.TestCase):
                 ({"values": ["3"]}, "no number"),
                 ({"values": [True]}, "no number"),
                 ({"floor": [1]}, "3 values but 1"),
+                ({"floor": [1, 1, 1, 1]}, "3 values but 4"),
+                ({"floor": [1, 1, float("inf")]}, "floor holds inf"),
                 ({"better": "more"}, "'higher' or 'lower'"),
                 ({"ratio": "a/b", "floor": [1, 1, 1]}, "'value/floor'"),
                 ({"ratio": "value/floor"}, "needs a floor"),
