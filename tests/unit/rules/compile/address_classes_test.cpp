@@ -69,6 +69,22 @@ TEST(AddressClasses, AReverseProxyOnTheEdgesInterfaceKeepsItsOwnZone) {
            });
 }
 
+// Whom nobody declared, where two zones share an interface: the Internet's before the corporate ones,
+// those before the Edge's, and a reverse proxy's last.
+TEST(AddressClasses, UndeclaredHostsOfASharedInterfaceHaveOneZone) {
+    constexpr Zone kOrder[] = {Zone::corporate, Zone::edge_external, Zone::edge_internal,
+                               Zone::rp_external, Zone::rp_internal};
+    for (const Zone* first = kOrder; first != std::end(kOrder); ++first)
+        for (const Zone* second = first + 1; second != std::end(kOrder); ++second) {
+            auto topology = small_topology();
+            topology.interfaces[kLan].zones = {};
+            topology.interfaces[kLan].zones.add(*second);
+            topology.interfaces[kLan].zones.add(*first);
+            topology.corporate.clear();
+            expect(compile_ok(topology), {{"10.30.77.77", AddressKind::member, *first}});
+        }
+}
+
 TEST(AddressClasses, StrictBogonsAddDocumentationPrefixesButNotOverDeclaredNetworks) {
     auto topology = small_topology();
     topology.settings.strict_bogons = true;
