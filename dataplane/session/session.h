@@ -118,7 +118,6 @@ struct alignas(64) Session {
     std::uint32_t bytes_high[2] = {0, 0};
     Millis started = 0;
     std::uint32_t rule = policy::kNoRule;  // index in the policy of `generation`
-    std::uint32_t service = policy::kNoService;
     // Private to Sessions. UDP: index of the same client's session on the other path. TCP: index of
     // the record among the embryonic ones. Free: index of the next free session.
     std::uint32_t link = kNoSession;

@@ -248,7 +248,6 @@ StartResult Sessions::start(const SessionPlan& plan, const PacketView& packet, M
     session.holds_port = draws;
     session.generation = plan.generation;
     session.rule = plan.rule;
-    session.service = plan.service;
     session.idle_ms = idle_milliseconds(plan.idle_seconds);
     session.started = now;
     session.seen(now);

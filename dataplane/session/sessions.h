@@ -72,7 +72,6 @@ struct SessionPlan {
     // Not from the Internet: what is picked up may be the answer to a connection that has begun here.
     bool from_inside = false;
     std::uint32_t rule = policy::kNoRule;
-    std::uint32_t service = policy::kNoService;
     std::uint32_t generation = 0;
     std::uint32_t idle_seconds = 0;
 };

@@ -157,7 +157,6 @@ void start(Burst& burst, unsigned i, std::uint32_t rule_index, bool after_restar
 
     plan.av_path = rule.av_path;
     plan.rule = rule_index;
-    plan.service = rule.service;
     plan.generation = policy.generation();
     plan.idle_seconds = rule.idle_seconds;
     const inspect::Protocol* protocol = context.protocols->find(rule.conformance);

@@ -92,7 +92,6 @@ std::optional<DropReason> readmit(Session& session, Context& context) {
     if (!is_inspected(now, context)) leave_inspection(session, context);
     session.rule = rule;
     session.generation = policy.generation();
-    session.service = now.service;
     session.av_path = now.av_path;
     if (session.undecided()) enter_inspection(session, context);
     session.idle_ms = idle_milliseconds(now.idle_seconds);

@@ -24,7 +24,6 @@ SessionPlan plan_of(std::uint32_t client) {
     plan.responder_interface = wire_id({1, 10});
     plan.nat = kService.nat;
     plan.rule = 0;
-    plan.service = 0;
     plan.generation = kGeneration;
     plan.idle_seconds = kIdleSeconds;
     return plan;
