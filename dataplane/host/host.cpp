@@ -34,7 +34,7 @@ void Host::on_policy(std::shared_ptr<const policy::Policy> policy,
     const HostInterfaces before = std::move(interfaces_);
     interfaces_ = policy_ ? HostInterfaces(*policy_, devices, macs_) : HostInterfaces();
     const std::uint32_t limit = policy_ ? policy_->settings.icmp_echo_per_second : 0;
-    echo_limits_.assign(interfaces_.all().size(), RateLimit(limit));
+    echo_limits_.assign(interfaces_.all().size(), TokenBucket(limit));
     resolver_.prune([this](Attachment at, const IpAddress& next_hop) {
         const HostInterface* interface = interfaces_.find(at);
         return interface != nullptr && interface->on_link(next_hop);

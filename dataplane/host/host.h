@@ -15,9 +15,9 @@
 #include "dataplane/host/announce.h"
 #include "dataplane/host/interfaces.h"
 #include "dataplane/host/probe.h"
-#include "dataplane/host/rate_limit.h"
 #include "dataplane/host/resolver.h"
 #include "dataplane/host/sink.h"
+#include "dataplane/host/token_bucket.h"
 
 namespace portcullis::dataplane {
 
@@ -66,8 +66,8 @@ class Host {
     std::vector<MacAddress> macs_;
     std::shared_ptr<const policy::Policy> policy_;
     HostInterfaces interfaces_;
-    std::vector<RateLimit> echo_limits_;  // one for each interface
-    RateLimit defences_{1};
+    std::vector<TokenBucket> echo_limits_;  // one for each interface
+    TokenBucket defences_{1};
     Resolver resolver_;
     Announcer announcer_;
     Prober prober_;

@@ -1,4 +1,4 @@
-// A token bucket in milliseconds: `per_second` tokens a second, a burst of one second's worth.
+// In milliseconds: `per_second` tokens a second, a burst of one second's worth.
 #pragma once
 
 #include <algorithm>
@@ -8,9 +8,9 @@
 
 namespace portcullis::dataplane {
 
-class RateLimit {
+class TokenBucket {
   public:
-    explicit RateLimit(std::uint32_t per_second)
+    explicit TokenBucket(std::uint32_t per_second)
         : per_second_(per_second), tokens_(std::uint64_t{per_second} * 1000) {}
 
     bool take(Millis now) {
