@@ -62,8 +62,12 @@ class PeerLink {
     void reset(const std::string& why);
 
     void load_image(const peer::LoadImage& request, Fd image, Done<peer::Result> done);
-    void confirm(Done<peer::Result> done) { ask(peer::Type::confirm, {}, {}, as_result(done)); }
-    void rollback(Done<peer::Result> done) { ask(peer::Type::rollback, {}, {}, as_result(done)); }
+    void confirm(Done<peer::Result> done) {
+        ask(peer::Type::confirm, {}, {}, as_result(std::move(done)));
+    }
+    void rollback(Done<peer::Result> done) {
+        ask(peer::Type::rollback, {}, {}, as_result(std::move(done)));
+    }
     void status(Done<peer::Status> done);
     void sessions(const peer::SessionQuery& query, Done<std::vector<peer::SessionRecord>> done);
     // Lists whose request has no body.

@@ -225,7 +225,8 @@ void Transactions::rollback(Caller caller, Done<Changed> done) {
         end();
         done(tl::make_unexpected(std::move(failure)));
     };
-    link_.status([this, caller, done, refuse](const tl::expected<peer::Status, PeerError>& status) {
+    link_.status([this, caller, done = std::move(done),
+                  refuse](const tl::expected<peer::Status, PeerError>& status) {
         if (!status) return refuse(from_peer(status.error()));
         // A policy that is not on disk would be replaced by `current` at the next restart.
         const bool pending = status->confirm_seconds_left > 0;

@@ -140,17 +140,18 @@ class Reader {
         });
     }
     static auto choice(std::vector<std::string> options, std::function<void(std::size_t)> take) {
-        return po::value<std::string>()->notifier([options, take](const std::string& value) {
-            const auto found = std::ranges::find(options, value);
-            if (found != options.end())
-                return take(static_cast<std::size_t>(found - options.begin()));
-            std::string list;
-            for (const auto& option : options) {
-                if (!list.empty()) list += ", ";
-                list += option;
-            }
-            throw "must be one of: " + list;
-        });
+        return po::value<std::string>()->notifier(
+            [options = std::move(options), take = std::move(take)](const std::string& value) {
+                const auto found = std::ranges::find(options, value);
+                if (found != options.end())
+                    return take(static_cast<std::size_t>(found - options.begin()));
+                std::string list;
+                for (const auto& option : options) {
+                    if (!list.empty()) list += ", ";
+                    list += option;
+                }
+                throw "must be one of: " + list;
+            });
     }
     static auto absolute_path(std::string& to) {
         return po::value<std::string>()->notifier([&to](const std::string& value) {

@@ -73,7 +73,7 @@ class SiteRuleCompiler {
     }
 
   private:
-    void error(std::string message, std::string hint) {
+    void error(std::string_view message, std::string hint) {
         draft_.errors.push_back({std::string(draft_.file_name), given_.where,
                                  concat("site rule ", given_.name, ": ", message),
                                  std::move(hint)});

@@ -20,7 +20,7 @@ std::string concat(const Parts&... parts) {
 // "443", "50000-59999", "any"
 inline std::string range_text(policy::PortRange ports) {
     if (ports.is_any()) return "any";
-    const auto first = std::to_string(ports.first);
+    auto first = std::to_string(ports.first);
     if (ports.first == ports.last) return first;
     return concat(first, "-", std::to_string(ports.last));
 }

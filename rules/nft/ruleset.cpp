@@ -37,8 +37,8 @@ class Writer {
   public:
     Writer(const Policy& policy, const Netdevs& netdevs) : policy_(policy), netdevs_(netdevs) {
         for (const auto family : kFamilies)
-            for (auto& range : class_ranges(policy, family))
-                ranges_[{family, range.kind, range.zone}].push_back(std::move(range));
+            for (const auto& range : class_ranges(policy, family))
+                ranges_[{family, range.kind, range.zone}].push_back(range);
     }
 
     std::string write() {
