@@ -7,7 +7,6 @@
 namespace portcullis::dataplane {
 
 using policy::AddressKind;
-using policy::NatKind;
 
 RuntimePolicy::~RuntimePolicy() = default;
 

@@ -13,7 +13,6 @@ namespace {
 
 using policy::AddressClass;
 using policy::AddressKind;
-using policy::Family;
 using policy::IpAddress;
 using policy::Prefix;
 using policy::Zone;

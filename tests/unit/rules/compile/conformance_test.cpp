@@ -15,8 +15,6 @@ namespace portcullis::compile {
 namespace {
 
 using namespace testing;
-using matrix::Entity;
-using policy::Action;
 using policy::Conformance;
 using policy::ConformanceMode;
 using policy::MissingName;

@@ -10,7 +10,6 @@ namespace {
 
 using namespace testing;
 using matrix::Entity;
-using policy::Family;
 using policy::NatKind;
 using policy::PortRange;
 using policy::Prefix;

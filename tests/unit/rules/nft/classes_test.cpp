@@ -10,7 +10,6 @@ namespace portcullis::nft {
 namespace {
 
 using namespace policy;
-using policy::testing::ip;
 using policy::testing::net;
 using policy::testing::tiny_policy;
 

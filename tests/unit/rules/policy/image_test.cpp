@@ -12,8 +12,6 @@
 namespace portcullis::policy {
 namespace {
 
-using testing::ip;
-using testing::net;
 using testing::tiny_policy;
 
 using Bytes = std::vector<std::byte>;
