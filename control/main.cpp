@@ -27,6 +27,7 @@ Fd block_signals() {
 
 }  // namespace
 
+// NOLINTNEXTLINE(bugprone-exception-escape): what nobody catches is a fault of ours, and a core says where.
 int main(int argc, char** argv) {
     if (const auto code = serve_pattern_child(argc, argv)) return *code;
     const auto settings = read_settings({argv + 1, argv + argc}, std::cout, std::cerr);

@@ -185,6 +185,7 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace portcullis::dataplane
 
+// NOLINTNEXTLINE(bugprone-exception-escape): what nobody catches is a fault of ours, and a core says where.
 int main(int argc, char** argv) {
     return portcullis::dataplane::run(argc, argv);
 }

@@ -78,7 +78,7 @@ class Reader {
     }
     bool read_header() {
         const Bytes header = stream_.subspan(position_);
-        if (header.size() > 0 && header[0] != kHandshake) return malformed();
+        if (!header.empty() && header[0] != kHandshake) return malformed();
         if (header.size() > 1 && header[1] != 3) return malformed();
         if (header.size() > 2 && header[2] > 4) return malformed();
         if (header.size() > 3 && header[3] > kLongestRecord >> 8) return malformed();

@@ -38,7 +38,7 @@ Judgement judge_frames(Bytes stream, std::uint32_t start, std::uint32_t header) 
     while (true) {
         const Bytes rest = stream.subspan(at);
         if (header == kMsTurnFrame) {
-            if (rest.size() > 0 && rest[0] != 2 && rest[0] != 3)
+            if (!rest.empty() && rest[0] != 2 && rest[0] != 3)
                 return Judgement::violation(Violation::wrong_protocol);
             if (rest.size() > 1 && rest[1] != 0)
                 return Judgement::violation(Violation::wrong_protocol);
