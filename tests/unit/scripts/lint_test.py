@@ -78,6 +78,10 @@ class Lint(unittest.TestCase):
         self.write("rules/one.h", "#pragma once\n\ninline std::string one() {\n    return {};\n}\n")
         self.assert_finds("headers that do not compile alone", "rules/one.h")
 
+    def test_two_headers_that_mean_different_things_by_one_name(self):
+        self.write("rules/other.h", GOOD_HEADER.replace("return 1", "return 2"))
+        self.assert_finds("headers that do not compile together", "rules/other.h:3:")
+
     def test_a_file_that_is_too_long(self):
         self.write("rules/two.cpp", GOOD_SOURCE + "// one more line\n" * 800)
         self.assert_finds("files that should be split", "rules/two.cpp")
