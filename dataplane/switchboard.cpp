@@ -57,7 +57,7 @@ unsigned Switchboard::take(std::span<rte_mbuf*> out, Counters& main) {
         taken += rte_ring_dequeue_burst(ring, reinterpret_cast<void**>(out.data() + taken),
                                         room - taken, nullptr);
     }
-    next_ = (next_ + 1) % workers_;
+    if (++next_ >= workers_) next_ = 0;
     main.from_workers.add(taken);
     return taken;
 }

