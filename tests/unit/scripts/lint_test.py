@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """scripts/lint finds what it says it finds, and fails then: in a repository of a few files, one of them bad."""
+import json
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import unittest
 
 sys.dont_write_bytecode = True
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../..")
-NEEDS = ("scripts/lint", "scripts/include_table.py", ".clang-format")
+NEEDS = ("scripts/lint", "scripts/include_table.py", ".clang-format", ".clang-tidy")
 GOOD_HEADER = "#pragma once\n\ninline int one() {\n    return 1;\n}\n"
 GOOD_SOURCE = '#include "rules/one.h"\n\nint two() {\n    return one() + 1;\n}\n'
 
@@ -31,13 +32,14 @@ class Lint(unittest.TestCase):
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
 
-    def lint(self):
+    def lint(self, *arguments, path=None):
         subprocess.run(["git", "-C", self.tree, "add", "-A"], check=True)
-        done = subprocess.run(["bash", os.path.join(self.tree, "scripts/lint")], capture_output=True, text=True, check=False)
+        done = subprocess.run(["bash", os.path.join(self.tree, "scripts/lint"), *arguments], capture_output=True, text=True,
+                              env={**os.environ, "PATH": path or os.environ["PATH"]}, check=False)
         return done.returncode, done.stdout + done.stderr
 
-    def assert_finds(self, title, what):
-        code, said = self.lint()
+    def assert_finds(self, title, what, *arguments, **more):
+        code, said = self.lint(*arguments, **more)
         self.assertEqual(code, 1, said)
         self.assertIn(title, said)
         self.assertIn(what, said)
@@ -97,6 +99,61 @@ class Lint(unittest.TestCase):
     def test_shell(self):
         self.write("scripts/bad", "#!/usr/bin/env bash\ncd $1\n")
         self.assert_finds("shellcheck", "scripts/bad")
+
+    def configure_build(self, *names, flags=""):
+        entries = [{"directory": os.path.join(self.tree, "build"), "file": f"../{name}",
+                    "command": f"ccache g++ -I.. -std=c++20 -Werror -Wno-restrict {flags} -c ../{name}"} for name in names]
+        self.write(".gitignore", "build/\n")
+        self.write("build/compile_commands.json", json.dumps(entries))
+
+    def test_tidy(self):
+        self.configure_build("rules/two.cpp")
+        self.assertEqual(self.lint("--tidy"), (0, ""))
+        self.write("rules/two.cpp", GOOD_SOURCE.replace("one() + 1", "one() == one()"))
+        self.assertEqual(self.lint(), (0, ""))
+        self.assert_finds("clang-tidy", "rules/two.cpp:4:18: error: ", "--tidy")
+
+    def test_tidy_of_some_files(self):
+        self.write("control/bad.cpp", "int three(int three) {\n    return three - three;\n}\n")
+        self.configure_build("rules/two.cpp", "control/bad.cpp")
+        self.assertEqual(self.lint("--tidy", "rules"), (0, ""))
+        self.assert_finds("clang-tidy", "control/bad.cpp", "--tidy", "rules", "control/bad.cpp")
+        self.assert_finds("clang-tidy", "rules/tow.cpp", "--tidy", "rules/tow.cpp")
+
+    def test_tidy_of_a_finding_in_a_header(self):
+        self.write("rules/one.h", GOOD_HEADER.replace("return 1", "return 1 - 1 == 2 || 1 - 1 == 2"))
+        self.configure_build("rules/two.cpp")
+        self.assert_finds("clang-tidy", "rules/one.h:4:", "--tidy")
+
+    # What clang-tidy did not look at must not pass for clean: often it says so on standard error and ends with 0.
+    def test_tidy_without_a_build(self):
+        self.write("rules/two.cpp", "int two() {\n    return 2;\n}\n")
+        self.assert_finds("clang-tidy", "rules/two.cpp", "--tidy")
+
+    def test_tidy_of_a_source_that_the_build_does_not_know(self):
+        self.configure_build()
+        self.assert_finds("clang-tidy", "rules/two.cpp", "--tidy")
+
+    def test_tidy_of_a_source_whose_header_is_missing(self):
+        self.configure_build("rules/two.cpp")
+        self.write("rules/two.cpp", GOOD_SOURCE.replace("one.h", "none.h").replace("one()", "1"))
+        self.assert_finds("clang-tidy", "rules/two.cpp:1:10: error: 'rules/none.h' file not found", "--tidy")
+
+    def test_tidy_with_a_flag_that_clang_does_not_know(self):
+        self.configure_build("rules/two.cpp", flags="-fno-such-flag")
+        self.assert_finds("clang-tidy", "-fno-such-flag", "--tidy")
+
+    def test_tidy_with_a_configuration_that_cannot_be_read(self):
+        self.configure_build("rules/two.cpp")
+        self.write(".clang-tidy", "Checks: '-*\n")
+        self.assert_finds("clang-tidy", ".clang-tidy", "--tidy")
+
+    def test_tidy_that_dies(self):
+        self.configure_build("rules/two.cpp")
+        self.write("build/bin/clang-tidy", "#!/bin/sh\nkill -9 $$\n")
+        os.chmod(os.path.join(self.tree, "build/bin/clang-tidy"), 0o755)
+        path = os.path.join(self.tree, "build/bin") + ":" + os.environ["PATH"]
+        self.assert_finds("clang-tidy", "rules/two.cpp:1: clang-tidy failed (137)", "--tidy", path=path)
 
 
 if __name__ == "__main__":
