@@ -40,8 +40,9 @@ struct Burst {
     std::array<Attachment, kBurstSize> ingress;
     std::array<PacketView, kBurstSize> view;
     std::array<FlowKey, kBurstSize> key;
-    std::uint64_t icmp_errors = 0;                              // bit i: PacketKind::icmp_error
-    std::array<std::uint64_t, kBurstSize> hash{};               // Sessions::prefetch() of the key
+    std::uint64_t icmp_errors = 0;  // bit i: PacketKind::icmp_error
+    std::array<std::uint64_t, kBurstSize>
+        hash{};  // Sessions::prefetch() of the key; 0 until the first
     std::array<SessionTable::Reference, kBurstSize> candidate;  // Sessions::prefetch_session()
     // admit: keys as RuntimePolicy::judge() wants them, and what it says. Kept here because on the stack
     // they would be initialised for each burst.

@@ -1,4 +1,4 @@
-// In milliseconds: `per_second` tokens a second, a burst of one second's worth.
+// A rate limit, in milliseconds: `per_second` tokens a second, a burst of one second's worth.
 #pragma once
 
 #include <algorithm>

@@ -40,8 +40,8 @@ std::optional<DropReason> RuntimePolicy::source_refused(std::uint16_t interface,
     return bogon ? DropReason::bogon_source : DropReason::spoofed_source;
 }
 
-// Everything that policy::match asks before the rules. The rules to ask with `query`; nullptr: `out` is
-// the judgement.
+// Everything that policy::match asks before the rules. Returns the rules to ask with `query`, or nullptr
+// where `out` is the judgement already.
 const RuleTable* RuntimePolicy::prepare(const FlowKey& key, RuleQuery& query,
                                         Judgement& out) const {
     out = {};

@@ -33,7 +33,7 @@ struct RouteResult {
     IpAddress next_hop;                      // the gateway, or the destination where it is on-link
 };
 
-// What a packet needs to know of the interface it leaves by.
+// What a packet needs to know of the interface it leaves by. Aligned, so that it is found by a shift.
 struct alignas(8) Egress {
     std::uint16_t device = 0;  // as device_of()
     std::uint16_t vlan = 0;    // 0 = untagged

@@ -1,9 +1,9 @@
 // The parsers behind the parse stage, one for each layer. Pure: bytes in, view, key and a verdict
 // out.
 //
-//     parse_frame:  Ethernet (IEEE 802.3), 802.1Q, ARP (RFC 826)
-//     parse_ip:     IPv4 (RFC 791), IPv6 (RFC 8200) with a bounded extension chain
-//     parse_l4:     TCP (RFC 9293), UDP (RFC 768), ICMP (RFC 792), ICMPv6 (RFC 4443), ND (RFC 4861)
+//     parse_ethernet: Ethernet (IEEE 802.3), 802.1Q, ARP (RFC 826)
+//     parse_ip:       IPv4 (RFC 791), IPv6 (RFC 8200) with a bounded extension chain
+//     parse_l4:       TCP (RFC 9293), UDP (RFC 768), ICMP (RFC 792), ICMPv6 (RFC 4443), ND (RFC 4861)
 //
 // Bounds first: no field is read before its bytes are known to be there. What is not understood is
 // dropped, never passed on.
@@ -40,7 +40,7 @@ struct Headers {
     std::uint16_t l3_space = 0;  // bytes of the frame from view.l3
 };
 
-// Ethernet and 802.1Q alone: sets ingress.vlan, view.l3, ethertype and l3_space.
+// Ethernet and 802.1Q alone: sets ingress.vlan, view.l3, ethertype and l3_space. `own_mac` as mac_word().
 Parsed parse_ethernet(const rte_mbuf& mbuf, std::uint64_t own_mac, Headers& packet);
 // What follows: ARP, IPv4 or IPv6, and the layer above.
 Parsed parse_payload(Headers& packet);

@@ -1,4 +1,4 @@
-"""What a packet takes in instructions, by stage: the in-process bench under callgrind.
+"""What a packet takes in instructions, by function: the in-process bench under callgrind.
 
 Cycles tell what a user gets and vary with the machine's other guests; instructions are the same in every run, so
 they show whether a change made the pipeline shorter where cycles cannot. A run is taken twice, of different

@@ -1,5 +1,5 @@
 // parse: frames to views and flow keys, and whose they are. The frames are in the cache, as a NIC's
-// DDIO leaves them.
+// DDIO leaves them, and no session is found: lookup.cpp has that.
 #include "perf/stages/scene.h"
 
 namespace portcullis::perf {

@@ -161,6 +161,84 @@ TEST(Sessions, AgreesWithMapsOverRandomOperations) {
     for (const auto& [index, entry] : live) EXPECT_TRUE(visited.contains(index));
 }
 
+// All guesses of a burst are made before its first packet is looked up, and each packet may end sessions:
+// its own, one that a later packet was guessed to be of, a twin that shares its key with another, or one
+// whose place in a chain another entry then takes.
+TEST(Sessions, WhatEndsWithinABurstDoesNotMisleadTheRestOfIt) {
+    auto sessions = make(64);  // few buckets: chains, and signatures that meet
+    std::mt19937 engine(11);
+    const auto random = [&engine](unsigned below) {
+        return static_cast<unsigned>(engine()) % below;
+    };
+    const IpAddress vip = ip("203.0.113.10"), node = ip("10.20.0.10");
+    unsigned hits = 0, misses = 0, gone = 0, shared = 0;
+    for (unsigned round = 0; round < 20'000; ++round) {
+        const Millis now = 1 + round;
+        while (sessions->size() < 56) {
+            // Of the two ways to a node, which share the responder's key: twins.
+            const bool direct = random(2) == 0;
+            TestPacket p = make_udp(IpAddress::from_v4(0x01000000 + random(200)),
+                                    direct ? node : vip, 5, 3478);
+            if (sessions->find(key_of(p, kInternet)).session != nullptr) continue;
+            SessionPlan plan = plain(p);
+            plan.translated_destination = node;
+            plan.nat = direct ? policy::NatKind::none : policy::NatKind::dnat;
+            plan.av_path = true;
+            const StartResult result = sessions->start(plan, p.view(), now);
+            ASSERT_NE(result.session, nullptr) << to_string(result.reason);
+        }
+        static constexpr unsigned kSizes[] = {1, 2, 12, 13, 64};
+        const unsigned count = kSizes[random(std::size(kSizes))];
+        FlowKey keys[64];
+        std::uint64_t hashes[64];
+        SessionTable::Reference candidates[64];
+        for (unsigned i = 0; i < count; ++i) {
+            const auto client = IpAddress::from_v4(0x01000000 + random(200));
+            switch (random(3)) {
+                case 0:
+                    keys[i] = key_of(make_udp(client, vip, 5, 3478), kInternet);
+                    break;
+                case 1:
+                    keys[i] = key_of(make_udp(client, node, 5, 3478), kInternet);
+                    break;
+                default:
+                    keys[i] = key_of(make_udp(node, client, 3478, 5), kEdge);
+            }
+            hashes[i] = sessions->prefetch(words_of(keys[i]));
+        }
+        for (unsigned i = 0; i < count; ++i)
+            candidates[i] = sessions->prefetch_session(hashes[i], keys[i]);
+        const std::uint64_t all = count == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1;
+        sessions->lookup(keys, hashes, candidates, all, [&](unsigned i, const SessionHit& hit) {
+            const SessionHit truth = sessions->find(keys[i]);
+            if (hit.session == nullptr) {
+                ++misses;
+                ASSERT_EQ(truth.session, nullptr);
+            } else if (hit.session->state == SessionState::free) {
+                ++gone;  // an earlier packet has ended it: track() says so. Or its twin has the key now.
+                ASSERT_NE(truth.session, hit.session);
+            } else {
+                ++hits;
+                ASSERT_EQ(truth.session, hit.session);
+                ASSERT_EQ(truth.direction, hit.direction);
+                shared += hit.session->has_twin();
+            }
+            if (hit.session != nullptr && hit.session->state != SessionState::free &&
+                random(2) == 0)
+                sessions->end(*hit.session, now);
+            if (random(8) == 0) {
+                Session& other = sessions->at(random(sessions->slots()));
+                if (other.state != SessionState::free) sessions->end(other, now);
+            }
+        });
+        if (HasFatalFailure()) return;
+    }
+    EXPECT_GT(hits, 10'000U);
+    EXPECT_GT(misses, 10'000U);
+    EXPECT_GT(gone, 1000U);
+    EXPECT_GT(shared, 1000U);
+}
+
 TEST(Sessions, AFullTableHoldsItsWholeCapacity) {
     constexpr std::uint32_t kCapacity = 100'000;
     auto sessions = make(kCapacity);
