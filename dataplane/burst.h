@@ -41,8 +41,8 @@ struct Burst {
     std::array<PacketView, kBurstSize> view;
     std::array<FlowKey, kBurstSize> key;
     std::uint64_t icmp_errors = 0;  // bit i: PacketKind::icmp_error
-    std::array<std::uint64_t, kBurstSize>
-        hash{};  // Sessions::prefetch() of the key; 0 until the first
+    // Sessions::prefetch() of the key; of what parse has ended, an older one, or 0.
+    std::array<std::uint64_t, kBurstSize> hash{};
     std::array<SessionTable::Reference, kBurstSize> candidate;  // Sessions::prefetch_session()
     // admit: keys as RuntimePolicy::judge() wants them, and what it says. Kept here because on the stack
     // they would be initialised for each burst.

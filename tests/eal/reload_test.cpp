@@ -208,25 +208,35 @@ TEST_F(Reload, EveryForbiddenConnectionIsReset) {
     EXPECT_EQ(rig.drops(), "");
 }
 
-// A push that changes which end of a flow lies outside changes its owner, too.
-TEST(ReloadWorkers, AMovedFlowStartsAnewAtItsNewOwner) {
-    RigOptions options;
-    options.workers = 2;
-    Rig rig(options);
-    const unsigned before = worker_of(kAvVip, 2);
+// Of two workers; in 223.0.113.0/24.
+IpAddress client_of_another(unsigned worker) {
     IpAddress client = ip("223.0.113.1");
-    for (std::uint32_t host = 1; worker_of(client, 2) == before; ++host)
+    for (std::uint32_t host = 1; worker_of(client, 2) == worker; ++host)
         client = IpAddress::from_v4(0xdf007100 + host);
+    return client;
+}
 
-    // As a neighbour of the VIP the client is no further out, and the smaller address decides.
+// These clients as neighbours of what they talk to: no further out, so that the smaller address decides
+// who owns a flow.
+policy::Policy clients_inside(std::size_t rule) {
     policy::Policy inside = small();
     inside.interfaces[kWan].zones.add(policy::Zone::edge_external);
     inside.addresses.push_back({policy::Prefix::parse("223.0.113.0/24").value(),
                                 policy::AddressKind::member, policy::Zone::edge_external});
     std::ranges::stable_sort(inside.addresses, std::greater{},
                              [](const policy::AddressClass& c) { return c.prefix.length(); });
-    inside.rules[2].from = policy::Zone::edge_external;
-    rig.publish(inside);
+    inside.rules[rule].from = policy::Zone::edge_external;
+    return inside;
+}
+
+// A push that changes which end of a flow lies outside changes its owner, too.
+TEST(ReloadWorkers, AMovedFlowStartsAnewAtItsNewOwner) {
+    RigOptions options;
+    options.workers = 2;
+    Rig rig(options);
+    const unsigned before = worker_of(kAvVip, 2);
+    const IpAddress client = client_of_another(before);
+    rig.publish(clients_inside(2));
     const auto send = [&] {
         rig.from_wan(make_udp(client, kAvVip, 40000, 3478, {1}), before);
         rig.pump();
@@ -252,17 +262,8 @@ TEST(ReloadWorkers, AMovedConnectionIsReset) {
     options.already_running = 200'000;
     Rig rig(options);
     const unsigned before = worker_of(node, 2);
-    IpAddress client = ip("223.0.113.1");
-    for (std::uint32_t host = 1; worker_of(client, 2) == before; ++host)
-        client = IpAddress::from_v4(0xdf007100 + host);
-    policy::Policy inside = small();
-    inside.interfaces[kWan].zones.add(policy::Zone::edge_external);
-    inside.addresses.push_back({policy::Prefix::parse("223.0.113.0/24").value(),
-                                policy::AddressKind::member, policy::Zone::edge_external});
-    std::ranges::stable_sort(inside.addresses, std::greater{},
-                             [](const policy::AddressClass& c) { return c.prefix.length(); });
-    inside.rules[3].from = policy::Zone::edge_external;
-    rig.publish(inside);
+    const IpAddress client = client_of_another(before);
+    rig.publish(clients_inside(3));
     const auto syn = [&] {
         rig.from_wan(make_tcp(client, node, 40000, 50001, {1000, 0, 0x02}), before);
         rig.pump();
