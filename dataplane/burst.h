@@ -68,6 +68,7 @@ struct Burst {
         icmp_errors = missed = undecided = 0;
         fate.fill(Fate::live);
     }
+    bool is_icmp_error(unsigned i) const { return (icmp_errors >> i & 1) != 0; }
     void drop(unsigned i, DropReason why) { end(i, Fate::dropped), reason[i] = why; }
     void hand_over(unsigned i, unsigned worker) {
         end(i, Fate::handed_over), owner[i] = static_cast<std::uint16_t>(worker);

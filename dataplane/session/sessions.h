@@ -218,7 +218,6 @@ class Sessions {
     // Freed sessions queue up behind at least this many others before they are used again: more
     // than a burst can start.
     static constexpr std::uint32_t kReserve = 64;
-    static constexpr unsigned kMaxBurst = 64;
     static constexpr unsigned kMaxSearch = 128;  // slots looked at for one to give way
 
     Sessions(const Config& config, HugeArray<Session> sessions, SessionTable table,

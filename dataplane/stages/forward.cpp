@@ -4,6 +4,7 @@
 //   punt  resolve (a frame that is complete but for its destination MAC address)
 //   drop  neighbour_failed, neighbour_queue_full, no_route (packets of our own only: the others
 //   have their egress by now)
+#include <rte_byteorder.h>
 #include <rte_mbuf.h>
 
 #include <cstring>

@@ -211,7 +211,7 @@ void inspect_one(Burst& burst, unsigned i, Context& context) {
         if (protocol != nullptr && protocol->enforces()) burst.drop(i, DropReason::not_conformant);
         return;
     }
-    if ((burst.icmp_errors >> i & 1) != 0) return;  // says nothing of what the ends speak
+    if (burst.is_icmp_error(i)) return;  // says nothing of what the ends speak
     if (session.key[0].protocol == static_cast<std::uint8_t>(policy::Transport::tcp))
         inspect_segment(burst, i, *protocol, context);
     else

@@ -108,7 +108,7 @@ void lookup(Burst& burst, Context& context) {
     const auto follow = [&](unsigned i, const SessionHit& hit) {
         burst.hit[i] = hit;
         Session* session = hit.session;
-        const bool error = (burst.icmp_errors >> i & 1) != 0;
+        const bool error = burst.is_icmp_error(i);
         if (session != nullptr && session->generation == generation && !error &&
             context.sessions->track_established(hit, burst.view[i], context.now)) [[likely]]
             return;

@@ -20,7 +20,7 @@ void steer(Burst& burst, Context& context) {
             const unsigned owner = owner_of(*context.policy, burst.key[i], context.workers);
             if (owner != context.worker) return burst.hand_over(i, owner);
         }
-        if ((burst.icmp_errors >> i & 1) != 0) burst.drop(i, DropReason::icmp_no_session);
+        if (burst.is_icmp_error(i)) burst.drop(i, DropReason::icmp_no_session);
     });
 }
 

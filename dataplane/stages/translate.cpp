@@ -44,7 +44,7 @@ void rewrite(Burst& burst, unsigned i, policy::NatKind nat, const FlowKey& other
         return view.family == Family::ipv4 ? forward_ipv4(view, other) : forward_ipv6(view, other);
     (void)decrement_ttl(view);
     if (nat == policy::NatKind::none) return;
-    if ((burst.icmp_errors >> i & 1) == 0) return translate(view, other);
+    if (!burst.is_icmp_error(i)) return translate(view, other);
     if (const auto quoted = parse_icmp_error(view, burst.key[i].interface))
         translate_icmp_error(view, *quoted, other);
 }
